@@ -1,0 +1,1 @@
+"""Purchase models, spend models and the lifetime value they make together."""

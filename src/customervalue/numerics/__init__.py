@@ -1,0 +1,1 @@
+"""Special functions, quadrature and compression: pure functions of arrays."""
