@@ -1,1 +1,19 @@
 """Purchase models, spend models and the lifetime value they make together."""
+
+from __future__ import annotations
+
+from customervalue.clv.bg_nbd import BGNBD
+from customervalue.clv.gamma_gamma import GammaGamma, SpendInference
+from customervalue.clv.lifetime_value import customer_lifetime_value, new_customer_lifetime_value
+from customervalue.estimation.inference import Inference
+from customervalue.estimation.priors import LogNormal
+
+__all__ = [
+    "BGNBD",
+    "GammaGamma",
+    "Inference",
+    "LogNormal",
+    "SpendInference",
+    "customer_lifetime_value",
+    "new_customer_lifetime_value",
+]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from customervalue._typing import AnyArray, FloatArray, IntArray
 
-__all__ = ["Groups", "UniqueRows", "find_grid", "group_codes", "unique_rows"]
+__all__ = ["Groups", "UniqueRows", "find_grid", "group_codes", "totals", "unique_rows"]
 
 #: A table of counts is used instead of a sort while it has at most this many cells per row.
 _CELLS_PER_ROW = 4
@@ -71,17 +71,37 @@ def group_codes(codes: IntArray, size: int, weights: IntArray | None = None) -> 
         seen = np.bincount(codes, minlength=size)
         distinct = np.flatnonzero(seen)
         places = np.cumsum(seen > 0) - 1
-        totals: AnyArray = seen if weights is None else np.bincount(codes, weights=weights, minlength=size)
-        counts: FloatArray = totals[distinct].astype(np.float64)
-        return Groups(distinct, counts, codes, places)
+        cells = seen if weights is None else totals(codes, weights, size)
+        return Groups(distinct, cells[distinct].astype(np.float64), codes, places)
     ordered = np.sort(codes)
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])) if codes.size else np.empty(0, int)
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
     distinct = ordered[starts]
     if weights is None:
-        lengths: FloatArray = np.diff(np.append(starts, codes.size)).astype(np.float64)
-        return Groups(distinct, lengths, codes, None)
-    inverse = np.searchsorted(distinct, codes)
-    return Groups(distinct, np.bincount(inverse, weights=weights, minlength=distinct.size), codes, None)
+        return Groups(distinct, np.diff(np.append(starts, codes.size)).astype(np.float64), codes, None)
+    return Groups(distinct, totals(np.searchsorted(distinct, codes), weights, distinct.size), codes, None)
+
+
+def totals(places: IntArray, weights: AnyArray, size: int) -> FloatArray:
+    """Sum `weights` by place.
+
+    Parameters
+    ----------
+    places : ndarray of int64, shape (n,)
+        Values in [0, size).
+    weights : ndarray, shape (n,)
+    size : int
+        Number of places.
+
+    Returns
+    -------
+    ndarray of float64, shape (size,)
+
+    Examples
+    --------
+    >>> totals(np.array([1, 0, 1]), np.array([1.0, 2.0, 3.0]), 2)
+    array([2., 4.])
+    """
+    return np.asarray(np.bincount(places, weights=weights, minlength=size), dtype=np.float64)
 
 
 def find_grid(times: Sequence[FloatArray], candidates: Sequence[float]) -> float | None:

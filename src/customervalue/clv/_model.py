@@ -1,0 +1,109 @@
+"""What every model has in common: it is its parameters, and it travels as a dictionary."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from customervalue.errors import InvalidInputError, Problem, invalid
+from customervalue.estimation.inference import Inference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from customervalue._typing import FloatArray
+
+__all__ = ["ParametricModel", "check_times"]
+
+_VERSION = 1
+
+
+class ParametricModel:
+    """Base of the models: checks of the parameters, and `to_dict` / `from_dict`.
+
+    A subclass is a frozen dataclass whose float fields are the parameters; `parameter_names` lists them.
+    """
+
+    parameter_names: ClassVar[tuple[str, ...]]
+    inference: Inference | None
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """Name -> value, in the order of the papers."""
+        return {name: getattr(self, name) for name in self.parameter_names}
+
+    def _check_parameters(self) -> None:
+        """Make the parameters floats; raise unless all of them are positive and finite."""
+        problems = []
+        for name, value in self.parameters.items():
+            try:
+                number = float(value)
+            except (TypeError, ValueError):
+                number = math.nan
+            if not (math.isfinite(number) and number > 0):
+                problems.append(Problem(name, f"`{name}` must be a positive number, and is {value!r}"))
+            object.__setattr__(self, name, number)
+        if problems:
+            raise InvalidInputError(f"the parameters of {type(self).__name__}", problems)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the model as plain numbers, strings and lists, ready for JSON.
+
+        Returns
+        -------
+        dict
+            With a "version", so that a later release can read it.
+        """
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "inference"}  # type: ignore[arg-type]
+        inference = None if self.inference is None else self.inference.to_dict()
+        return {"model": type(self).__name__, "version": _VERSION, **values, "inference": inference}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild the model that `to_dict` was called on.
+
+        Parameters
+        ----------
+        data : mapping
+            What `to_dict` gave, as it is or after a journey through JSON.
+
+        Returns
+        -------
+        the model
+
+        Raises
+        ------
+        InvalidInputError
+            If `data` is of another model, of an unknown version, or lacks a parameter.
+        """
+        if data.get("model") != cls.__name__:
+            raise invalid("data", f"this is a dictionary of {data.get('model')!r}, not of {cls.__name__!r}")
+        if data.get("version") != _VERSION:
+            rule = f"version {data.get('version')!r} of the dictionary is unknown; this release reads {_VERSION}"
+            raise invalid("data", rule, "Update customervalue, or write the model again with this release.")
+        known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
+        values = {name: value for name, value in data.items() if name not in ("model", "version", "inference")}
+        if set(values) != known - {"inference"}:
+            wrong = ", ".join(sorted(set(values) ^ (known - {"inference"})))
+            raise invalid("data", f"the dictionary of a {cls.__name__} lacks or does not know: {wrong}")
+        inference = data.get("inference")
+        values["inference"] = None if inference is None else cls._inference_type().from_dict(inference)
+        return cls(**values)
+
+    @classmethod
+    def _inference_type(cls) -> type[Inference]:
+        return Inference
+
+
+def check_times(name: str, times: Any) -> FloatArray:
+    """Return times as an array if all are finite and not negative, raise otherwise."""
+    try:
+        values = np.asarray(times, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise invalid(name, f"`{name}` must be a number or an array of numbers") from None
+    if not np.all(np.isfinite(values) & (values >= 0)):
+        raise invalid(name, f"`{name}` must be finite and not negative")
+    return values

@@ -1,0 +1,401 @@
+"""Gamma-Gamma: what a customer spends per transaction, the mean of few transactions drawn towards that of all."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from customervalue.clv._model import ParametricModel
+from customervalue.errors import AssumptionWarning, ConvergenceError, InvalidInputError, Problem, invalid
+from customervalue.estimation.fit import Likelihood, fit
+from customervalue.estimation.inference import Inference
+from customervalue.estimation.newton import Evaluation
+from customervalue.numerics.compress import totals
+from customervalue.numerics.gamma import digamma_difference, log_gamma_ratio, trigamma_difference
+from customervalue.numerics.ranks import RankCorrelation, rank_correlation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from customervalue._typing import AnyArray, BoolArray, FloatArray, IntArray
+    from customervalue.estimation.priors import LogNormal
+    from customervalue.summary import CustomerSummary
+
+__all__ = ["GammaGamma", "SpendInference"]
+
+_BATCH = 16_384
+#: A rank correlation of spend with frequency that surely exceeds this is not small.
+_SMALL = 0.1
+
+_MEANINGS = {
+    frozenset(["p", "v"]): "spend hardly varies from one transaction of a customer to the next",
+    frozenset(["p"]): "spend hardly varies from one transaction of a customer to the next",
+    frozenset(["q", "v"]): "customers hardly differ in what they spend",
+    frozenset(["p", "q", "v"]): "the spread of spend within and between customers cannot be told apart",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpendInference(Inference):
+    """What a fit of the Gamma-Gamma model knows, and how well its assumption holds.
+
+    Attributes
+    ----------
+    frequency_correlation : RankCorrelation
+        Spearman's rank correlation of frequency and mean spend among repeat customers, with a 95 % interval. The model
+        assumes that it is zero.
+
+    Examples
+    --------
+    >>> import customervalue as cv
+    >>> log = cv.datasets.load_cdnow()
+    >>> model = cv.clv.GammaGamma.fit(cv.summarize(log, value="value", observation_end="1997-09-30"))
+    >>> print(model.inference.frequency_correlation)
+    0.13 (0.07 to 0.19)
+    """
+
+    frequency_correlation: RankCorrelation = field(kw_only=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain numbers and lists that JSON knows."""
+        correlation = self.frequency_correlation
+        values = {"estimate": correlation.estimate, "low": correlation.low, "high": correlation.high}
+        return {**Inference.to_dict(self), "frequency_correlation": values}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> SpendInference:
+        """Rebuild what `to_dict` gave."""
+        plain = Inference.from_dict(data)
+        return _with_correlation(plain, RankCorrelation(**data["frequency_correlation"]))
+
+
+def _with_correlation(plain: Inference, correlation: RankCorrelation) -> SpendInference:
+    values = {name: getattr(plain, name) for name in Inference.__slots__}
+    return SpendInference(**values, frequency_correlation=correlation)
+
+
+@dataclass(frozen=True)
+class GammaGamma(ParametricModel):
+    """Gamma-Gamma model of spend per transaction.
+
+    A customer's transactions have values ~ Gamma(p, nu) with his own nu ~ Gamma(q, v); how much he spends does not
+    depend on how often he buys.
+
+    Parameters
+    ----------
+    p : float
+        Shape of the values of one customer's transactions: the larger, the more alike they are.
+    q : float
+        Shape of the spread between customers: the smaller, the more they differ. The mean of all customers exists
+        only for q > 1.
+    v : float
+        Scale of the spread between customers, in money (gamma in the papers).
+    inference : SpendInference, optional
+        What the fit knows of the parameters; None for a model made from its parameters.
+
+    Raises
+    ------
+    InvalidInputError
+        If a parameter is not positive and finite.
+
+    References
+    ----------
+    .. [1] Fader & Hardie (2013), "The gamma-gamma model of monetary value", brucehardie.com/notes/025, eqs. (1a), (5).
+    .. [2] Fader, Hardie & Lee (2005), Journal of Marketing Research 42(4), 415-430, appendix.
+
+    Examples
+    --------
+    >>> from customervalue import CustomerSummary
+    >>> model = GammaGamma(p=6.25, q=3.74, v=15.44)
+    >>> customers = CustomerSummary(frequency=[2, 0], recency=[30, 0], T=[39, 39], monetary_value=[22.35, 0])
+    >>> model.expected_spend(customers).round(2)
+    array([24.66, 35.22])
+    """
+
+    parameter_names: ClassVar[tuple[str, ...]] = ("p", "q", "v")
+
+    p: float
+    q: float
+    v: float
+    inference: SpendInference | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._check_parameters()
+
+    def __repr__(self) -> str:
+        return f"GammaGamma({', '.join(f'{name}={value:.4g}' for name, value in self.parameters.items())})"
+
+    @classmethod
+    def _inference_type(cls) -> type[Inference]:
+        return SpendInference
+
+    @classmethod
+    def fit(
+        cls,
+        customers: CustomerSummary,
+        *,
+        prior: Mapping[str, LogNormal] | None = None,
+        start: Mapping[str, float] | None = None,
+    ) -> Self:
+        """Estimate the parameters by maximum likelihood, from the customers with repeat transactions.
+
+        Parameters
+        ----------
+        customers : CustomerSummary, n customers
+            With `monetary_value`. Those without a transaction in it (frequency 0) say nothing and are left aside.
+        prior : mapping of str to LogNormal, optional
+            Prior knowledge of some or all parameters; `v` in money.
+        start : mapping of str to float, optional
+            Where to begin the search, for every parameter; found from the data by default.
+
+        Returns
+        -------
+        GammaGamma
+            With `.inference`: also how many customers were used and the rank correlation of spend with frequency.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no `monetary_value`, a customer with repeat transactions has a mean spend that is zero or
+            negative, or fewer than three customers have any.
+        ConvergenceError
+            If the likelihood has no maximum, as when all customers spend the same.
+
+        Warns
+        -----
+        AssumptionWarning
+            If spend depends on frequency more than a little, or the fitted mean spend does not exist (q <= 1).
+        WeaklyIdentifiedWarning
+            If the likelihood is flat in some direction; the message says which and what it means.
+
+        Notes
+        -----
+        The log-likelihood is that of the mean value m; papers that use the density of the total have ln x less for
+        each customer.
+
+        Examples
+        --------
+        >>> import customervalue as cv
+        >>> log = cv.datasets.load_cdnow()
+        >>> customers = cv.summarize(log, value="value", observation_end="1997-09-30")
+        >>> model = GammaGamma.fit(customers)
+        >>> model, model.inference.n_customers
+        (GammaGamma(p=6.25, q=3.744, v=15.45), 946)
+        """
+        n, mean, weight = _spenders(customers)
+        if np.ptp(mean) == 0:
+            rule = f"all {mean.size:,} customers have the same mean spend"
+            raise ConvergenceError(f"{rule}: the likelihood rises for ever as their spread goes to zero.")
+        plain = fit(_likelihood(n, mean, weight), prior=prior, start=start)
+        inference = _with_correlation(plain, rank_correlation(n.astype(np.float64), mean, weight))
+        model = cls(**inference.parameters, inference=inference)
+        model._warn(inference.frequency_correlation)
+        return model
+
+    def _warn(self, correlation: RankCorrelation) -> None:
+        if max(correlation.low, -correlation.high) > _SMALL:
+            direction = "more" if correlation.estimate > 0 else "less"
+            warnings.warn(
+                f"frequent buyers spend {direction} per transaction: the rank correlation of frequency and mean spend "
+                f"is {correlation}. Gamma-Gamma assumes none, so that lifetime values are off for the most and the "
+                "least frequent buyers; fit segments of similar frequency apart, or hold out and compare.",
+                AssumptionWarning,
+                stacklevel=3,
+            )
+        if self.q <= 1:
+            warnings.warn(
+                f"{self._no_mean()} Predictions for customers with few transactions raise.",
+                AssumptionWarning,
+                stacklevel=3,
+            )
+
+    def _no_mean(self) -> str:
+        return f"q = {self.q:.4g} <= 1: customers differ so much in spend that the mean of all of them does not exist."
+
+    @property
+    def population_mean(self) -> float:
+        """Mean spend per transaction over all customers, p v / (q - 1), in money.
+
+        Raises
+        ------
+        InvalidInputError
+            If it does not exist (q <= 1).
+        """
+        if self.q <= 1:
+            raise invalid("q", self._no_mean().rstrip("."), "A log-normal `prior` for q at the fit keeps it above 1.")
+        return self.p * self.v / (self.q - 1)
+
+    def log_likelihood(self, customers: CustomerSummary) -> FloatArray:
+        """Log-density of each customer's mean spend; 0 for customers without transactions in it.
+
+        Parameters
+        ----------
+        customers : CustomerSummary, n customers
+            With `monetary_value`.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            Of one customer, whatever the weight of the row.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no `monetary_value`, or it is zero or negative for a customer with repeat transactions.
+
+        References
+        ----------
+        .. [1] Fader & Hardie (2013), brucehardie.com/notes/025, eq. (1a).
+
+        Examples
+        --------
+        >>> from customervalue import CustomerSummary
+        >>> customer = CustomerSummary(frequency=2, recency=30, T=39, monetary_value=22.35)
+        >>> GammaGamma(p=6.25, q=3.74, v=15.44).log_likelihood(customer).round(4)
+        array([-3.5513])
+        """
+        mean, count = _checked_spend(customers)
+        some = count > 0
+        x, m = count[some].astype(np.float64), mean[some]
+        distinct, place = np.unique(x, return_inverse=True)
+        gammas = log_gamma_ratio(self.p * distinct, self.q) - math.lgamma(self.q)
+        ratio = self.v / (m * x)
+        density = gammas[place] - self.q * np.log1p(1 / ratio) - self.p * x * np.log1p(ratio) - np.log(m)
+        values = np.zeros(len(customers))
+        values[some] = density
+        return values
+
+    def expected_spend(self, customers: CustomerSummary) -> FloatArray:
+        """Expected mean spend per transaction, given each customer's own mean: E[M | x, m].
+
+        Parameters
+        ----------
+        customers : CustomerSummary, n customers
+            With `monetary_value`. Customers without a transaction in it get the population mean.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            In money; between the customer's own mean and that of the population where the latter exists.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no `monetary_value`, it is zero or negative for a customer with repeat transactions, or the
+            expectation does not exist for some customers (p x + q <= 1).
+
+        References
+        ----------
+        .. [1] Fader & Hardie (2013), brucehardie.com/notes/025, eq. (5).
+
+        Examples
+        --------
+        >>> from customervalue import CustomerSummary
+        >>> customer = CustomerSummary(frequency=7, recency=29.43, T=38.86, monetary_value=73.74)
+        >>> GammaGamma(p=6.25, q=3.74, v=15.44).expected_spend(customer).round(2)
+        array([71.47])
+        """
+        mean, count = _checked_spend(customers)
+        denominator = self.p * count + (self.q - 1)
+        undefined = denominator <= 0
+        if np.any(undefined):
+            lacking = int(np.count_nonzero(undefined))
+            advice = "Fit with a log-normal `prior` for q, or predict only for customers with more transactions."
+            problem = Problem("q", self._no_mean().rstrip("."), advice, lacking, f"row {int(np.argmax(undefined))}")
+            raise InvalidInputError("the expected spend", [problem], len(customers))
+        return self.p * (self.v + mean * count) / denominator
+
+
+def _checked_spend(customers: CustomerSummary) -> tuple[FloatArray, IntArray]:
+    """Mean spend and number of transactions in it, once every customer with any has spent something."""
+    mean, count = customers.monetary_value, customers.spend_count
+    if mean is None:
+        advice = 'Name the spend column: summarize(..., value="amount").'
+        raise invalid("monetary_value", "the Gamma-Gamma model needs the mean spend of each customer", advice)
+    useless: BoolArray = (count > 0) & (mean <= 0)
+    if np.any(useless):
+        row = int(np.argmax(useless))
+        rule = "the mean spend of a customer with repeat transactions must be positive"
+        advice = (
+            "Leave these customers out (customers[customers.monetary_value > 0]) and count them, clean the log "
+            '(on_negative="drop", free orders), or set a smallest value yourself; the model cannot hold them.'
+        )
+        first = f"row {row}, monetary_value={mean[row]:g}"
+        problem = Problem("monetary_value", rule, advice, int(np.count_nonzero(useless)), first)
+        raise InvalidInputError("the Gamma-Gamma data", [problem], len(customers))
+    return mean, count
+
+
+def _spenders(customers: CustomerSummary) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Transactions, mean spend and weight of the customers who say something about spend."""
+    mean, count = _checked_spend(customers)
+    weights: AnyArray = np.ones(len(customers)) if customers.weights is None else customers.weights
+    some = (count > 0) & (weights > 0)
+    if (found := int(weights[some].sum())) < len(GammaGamma.parameter_names):
+        rule = f"three parameters need at least three customers with repeat transactions, and there are {found}"
+        raise invalid("customers", rule, "Observe the customers for longer.")
+    return count[some].astype(np.float64), mean[some], weights[some].astype(np.float64)
+
+
+def _likelihood(x: FloatArray, m: FloatArray, weight: FloatArray) -> Likelihood:
+    """The likelihood of mean spends `m` over `x` transactions, each standing for `weight` customers."""
+    n = float(weight.sum())
+    total = m * x
+    distinct, place = np.unique(x, return_inverse=True)
+    weight_of = totals(place, weight, distinct.size)
+    constant = float(weight @ np.log(m))
+    log_total = float(weight @ np.log(total))
+    scale = float(weight @ m) / n
+
+    def evaluate(theta: FloatArray) -> Evaluation:
+        p, q, v = np.exp(theta)
+        sums = np.zeros(6)
+        for start in range(0, x.size, _BATCH):
+            rows = slice(start, start + _BATCH)
+            sums += _spend_sums(x[rows], total[rows], weight[rows], v)
+        at = _spend_terms(p, q, distinct, weight_of, sums, log_total - n * math.log(v))
+        return Evaluation((at.value - constant) / n, at.gradient / n, at.hessian / n)
+
+    starts = [np.array([p, q, scale * (q - 1) / p]) for p, q in ((3.0, 4.0), (1.0, 2.0), (20.0, 3.0), (3.0, 30.0))]
+    return Likelihood(GammaGamma.parameter_names, evaluate, starts, np.array([1.0, 1.0, scale]), round(n), _MEANINGS)
+
+
+def _spend_sums(x: FloatArray, total: FloatArray, weight: FloatArray, v: float) -> FloatArray:
+    """Weighted sums over rows of ln(1 + v/S), w and w (1 - w), w = v / (v + S); plain and times x."""
+    ratio = v / total
+    logs = np.log1p(ratio)
+    share = ratio / (1 + ratio)
+    spread = share * (1 - share)
+    weight_x = weight * x
+    plain = [weight @ logs, weight @ share, weight @ spread]
+    return np.array([*plain, weight_x @ logs, weight_x @ share, weight_x @ spread])
+
+
+def _spend_terms(
+    p: float, q: float, x: FloatArray, weight: FloatArray, sums: FloatArray, log_scaled: float
+) -> Evaluation:
+    """Log-likelihood with derivatives by ln p, ln q and ln v; `log_scaled` is the sum of ln(S / v)."""
+    from scipy.special import polygamma
+
+    logs, share, spread, x_logs, x_share, x_spread = sums
+    total_logs = log_scaled + logs  # ln(1 + S/v) = ln(S/v) + ln(1 + v/S)
+    n = float(weight.sum())
+    value = weight @ log_gamma_ratio(p * x, q) - n * math.lgamma(q) - q * total_logs - p * x_logs
+    p_1 = p * float((weight * x) @ digamma_difference(p * x, q) - x_logs)
+    q_1 = q * float(weight @ digamma_difference(q, p * x) - total_logs)
+    v_1 = q * (n - share) - p * x_share
+    p_2 = p_1 + p * p * float((weight * x * x) @ trigamma_difference(p * x, q))
+    q_2 = q_1 + q * q * float(weight @ trigamma_difference(q, p * x))
+    p_q = p * q * float((weight * x) @ polygamma(1, p * x + q))
+    hessian = np.array(
+        [
+            [p_2, p_q, -p * x_share],
+            [p_q, q_2, q * (n - share)],
+            [-p * x_share, q * (n - share), -(q * spread + p * x_spread)],
+        ]
+    )
+    return Evaluation(float(value), np.array([p_1, q_1, v_1]), hessian)

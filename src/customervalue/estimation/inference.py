@@ -1,0 +1,148 @@
+"""What a fit knows about its own parameters."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from customervalue.errors import invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from customervalue._typing import FloatArray
+
+__all__ = ["Inference"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inference:
+    """Estimates, their uncertainty, and how the fit ended.
+
+    Attributes
+    ----------
+    parameters : dict of str to float
+        Name -> estimate.
+    covariance : ndarray of float64, shape (k, k)
+        Of the estimates on their natural scale, in the order of `parameters`; the inverse of the observed information.
+        A parameter that ran to a boundary has infinite variance.
+    log_likelihood : float
+        At the estimates, without the prior.
+    n_customers : int
+        Customers the fit used.
+    iterations : int
+        Evaluations of the likelihood.
+    gradient_norm : float
+        Largest component of the gradient by the log-parameters that were free, per customer.
+    at_boundary : tuple of str
+        Parameters that ran to zero or infinity.
+
+    Examples
+    --------
+    >>> inference = Inference({"r": 2.0}, np.array([[0.04]]), -100.0, 50, 5, 1e-12)
+    >>> inference.standard_errors
+    {'r': 0.2}
+    >>> low, high = inference.confidence_intervals(0.95)["r"]
+    >>> round(low, 4), round(high, 4)
+    (1.644, 2.4331)
+    >>> inference.aic
+    202.0
+    """
+
+    parameters: dict[str, float]
+    covariance: FloatArray
+    log_likelihood: float
+    n_customers: int
+    iterations: int
+    gradient_norm: float
+    at_boundary: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.covariance.setflags(write=False)
+
+    @property
+    def standard_errors(self) -> dict[str, float]:
+        """Name -> standard error, on the natural scale."""
+        return dict(zip(self.parameters, np.sqrt(np.diag(self.covariance)).tolist(), strict=True))
+
+    @property
+    def aic(self) -> float:
+        """Akaike's information criterion, 2 k - 2 log-likelihood."""
+        return 2 * len(self.parameters) - 2 * self.log_likelihood
+
+    @property
+    def bic(self) -> float:
+        """Bayesian information criterion, k ln(customers) - 2 log-likelihood."""
+        return len(self.parameters) * math.log(self.n_customers) - 2 * self.log_likelihood
+
+    def confidence_intervals(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
+        """Wald intervals, built on the log scale and so never negative.
+
+        Parameters
+        ----------
+        level : float
+            Between 0 and 1.
+
+        Returns
+        -------
+        dict of str to (float, float)
+            Name -> lower and upper end; (0, inf) where the data do not tell.
+
+        Raises
+        ------
+        InvalidInputError
+            If `level` is not between 0 and 1.
+        """
+        if not 0 < level < 1:
+            raise invalid("level", f"`level` must lie between 0 and 1, and is {level}")
+        z = NormalDist().inv_cdf(0.5 + 0.5 * level)
+        return {
+            name: _log_interval(self.parameters[name], error / self.parameters[name] * z)
+            for name, error in self.standard_errors.items()
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain numbers and lists that JSON knows; infinite values as None."""
+        variances = [[v if math.isfinite(v) else None for v in row] for row in self.covariance.tolist()]
+        return {
+            "parameters": dict(self.parameters),
+            "covariance": variances,
+            "log_likelihood": self.log_likelihood,
+            "n_customers": self.n_customers,
+            "iterations": self.iterations,
+            "gradient_norm": self.gradient_norm,
+            "at_boundary": list(self.at_boundary),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Inference:
+        """Rebuild what `to_dict` gave.
+
+        Parameters
+        ----------
+        data : mapping
+
+        Returns
+        -------
+        Inference
+        """
+        rows = [[math.inf if v is None else v for v in row] for row in data["covariance"]]
+        rest = {name: data[name] for name in ("log_likelihood", "n_customers", "iterations", "gradient_norm")}
+        boundary = tuple(data["at_boundary"])
+        return cls(parameters=dict(data["parameters"]), covariance=np.array(rows), at_boundary=boundary, **rest)
+
+    def __eq__(self, other: object) -> bool:
+        return self.to_dict() == other.to_dict() if isinstance(other, Inference) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # holds an array
+
+
+def _log_interval(estimate: float, distance: float) -> tuple[float, float]:
+    """Estimate times and divided by exp(distance)."""
+    if distance > 700:
+        return 0.0, math.inf
+    return estimate * math.exp(-distance), estimate * math.exp(distance)

@@ -1,0 +1,88 @@
+"""Prior knowledge of a parameter, for data that cannot tell it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from customervalue.errors import InvalidInputError, Problem, invalid
+from customervalue.estimation.newton import Evaluation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from customervalue._typing import FloatArray
+
+__all__ = ["LogNormal", "add_prior", "check_prior"]
+
+
+@dataclass(frozen=True, slots=True)
+class LogNormal:
+    """A log-normal prior for one positive parameter.
+
+    Parameters
+    ----------
+    median : float
+        Of the parameter, in its own unit; > 0.
+    sigma : float
+        Standard deviation of its logarithm; > 0. With 1.0, 95 % of the prior lies within a factor of 7.1 of the median.
+
+    Raises
+    ------
+    InvalidInputError
+        If either is not positive and finite.
+
+    Examples
+    --------
+    >>> LogNormal(median=0.8, sigma=1.0)
+    LogNormal(median=0.8, sigma=1.0)
+    """
+
+    median: float
+    sigma: float
+
+    def __post_init__(self) -> None:
+        for name in ("median", "sigma"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise invalid(name, f"`{name}` of a LogNormal must be positive and finite, and is {value}")
+
+
+def check_prior(prior: Mapping[str, LogNormal] | None, names: Sequence[str]) -> dict[str, LogNormal]:
+    """Return `prior` as a dict if it knows only these parameters.
+
+    Parameters
+    ----------
+    prior : mapping of str to LogNormal, or None
+    names : sequence of str
+        The model's parameters.
+
+    Raises
+    ------
+    InvalidInputError
+        If it names an unknown parameter or holds something else than a LogNormal.
+    """
+    given = dict(prior or {})
+    known = f"The parameters are {', '.join(names)}."
+    problems = [Problem("prior", f"there is no parameter {name!r}", known) for name in given if name not in names]
+    wrong = [name for name, value in given.items() if not isinstance(value, LogNormal)]
+    problems += [Problem("prior", f"the prior of {name!r} must be a LogNormal(median, sigma)") for name in wrong]
+    if problems:
+        raise InvalidInputError("the prior", problems)
+    return given
+
+
+def add_prior(at: Evaluation, theta: FloatArray, names: Sequence[str], prior: Mapping[str, LogNormal]) -> Evaluation:
+    """Add the log densities (up to a constant) of log-parameters `theta` to a log-likelihood."""
+    value, gradient, hessian = at.value, at.gradient.copy(), at.hessian.copy()
+    for name, belief in prior.items():
+        i = list(names).index(name)
+        precision = belief.sigma**-2
+        distance = theta[i] - np.log(belief.median)
+        value -= 0.5 * precision * float(distance) ** 2
+        gradient[i] -= precision * distance
+        hessian[i, i] -= precision
+    return Evaluation(value, gradient, hessian)
