@@ -58,10 +58,16 @@ class PurchaseModel(ParametricModel, ABC):
         """Expected purchases in (T, T + horizon] of a customer alive at T; horizon > 0."""
 
     @abstractmethod
-    def _discounted_if_alive(
+    def _discounted_purchases_if_alive(
         self, x: int, clock: FloatArray, horizon: float | None, delta: float
-    ) -> tuple[FloatArray, FloatArray]:
-        """Discounted purchases and discounted time alive of a customer alive at T."""
+    ) -> FloatArray:
+        """Expected purchases of a customer alive at T, each discounted by exp(-delta t); horizon > 0 or None."""
+
+    @abstractmethod
+    def _discounted_lifetime_if_alive(
+        self, x: int, clock: FloatArray, horizon: float | None, delta: float
+    ) -> FloatArray:
+        """Expected time alive of a customer alive at T, discounted by exp(-delta t); horizon > 0 or None."""
 
     @abstractmethod
     def _log_probability_new(self, n: FloatArray, t: FloatArray) -> FloatArray:
@@ -259,7 +265,8 @@ class PurchaseModel(ParametricModel, ABC):
         1.4461
         """
         times = check_times("horizon", horizon)
-        values = [self._new(self._purchases_if_alive, t) if t > 0 else 0.0 for t in times.ravel().tolist()]
+        ask = self._purchases_if_alive
+        values = [self._new(partial(ask, horizon=t)) if t > 0 else 0.0 for t in times.ravel().tolist()]
         return values[0] if times.ndim == 0 else np.reshape(values, times.shape)
 
     def discounted_expected_purchases(
@@ -300,7 +307,7 @@ class PurchaseModel(ParametricModel, ABC):
         >>> model.discounted_expected_purchases(customer, discount_rate=0.15).round(3)
         array([3.978])
         """
-        return self._discounted(customers, discount_rate, horizon, 0)
+        return self._present_value(customers, discount_rate, horizon, self._discounted_purchases_if_alive)
 
     def discounted_expected_lifetime(
         self, customers: CustomerSummary, *, discount_rate: float, horizon: float | None = None
@@ -334,7 +341,7 @@ class PurchaseModel(ParametricModel, ABC):
         >>> model.discounted_expected_lifetime(customer, discount_rate=0.15, horizon=52).round(2)
         array([29.09])
         """
-        return self._discounted(customers, discount_rate, horizon, 1)
+        return self._present_value(customers, discount_rate, horizon, self._discounted_lifetime_if_alive)
 
     def discounted_expected_purchases_new(self, *, discount_rate: float, horizon: float | None = None) -> float:
         """Present value of the expected repeat purchases of a customer just acquired, at one unit of money each.
@@ -367,7 +374,7 @@ class PurchaseModel(ParametricModel, ABC):
         length, delta = self._window(discount_rate, horizon)
         if length == 0:
             return 0.0
-        return self._new(lambda x, clock, t: self._discounted_if_alive(x, clock, t, delta)[0], length)
+        return self._new(partial(self._discounted_purchases_if_alive, horizon=length, delta=delta))
 
     def probability_of_purchases(self, n: Any, t: Any, *, log: bool = False) -> Any:
         """Probability that a customer just acquired makes n repeat purchases in (0, t].
@@ -417,21 +424,20 @@ class PurchaseModel(ParametricModel, ABC):
         alive = np.exp(self._log_alive(rows.frequency, rows.recency, rows.T))
         return rows.expand(alive * by_frequency(if_alive, rows.frequency, rows.T + self._clock))
 
-    def _new(self, if_alive: Callable[[int, FloatArray, float], FloatArray], horizon: Any) -> float:
+    def _new(self, if_alive: Callable[[int, FloatArray], FloatArray]) -> float:
+        """The same for a customer just acquired: the empty history."""
         nothing = np.zeros(1)
         alive = np.exp(self._log_alive(np.zeros(1, dtype=np.int64), nothing, nothing))
-        return float((alive * if_alive(0, nothing + self._clock, horizon))[0])
+        return float((alive * if_alive(0, nothing + self._clock))[0])
 
-    def _discounted(
-        self, customers: CustomerSummary, discount_rate: float, horizon: float | None, which: int
+    def _present_value(
+        self, customers: CustomerSummary, discount_rate: float, horizon: float | None, flow: Callable[..., FloatArray]
     ) -> FloatArray:
         length, delta = self._window(discount_rate, horizon)
         if length == 0:
             customers.require_unit(self.time_unit)
             return np.zeros(len(customers))
-        return self._given_history(
-            customers, lambda x, clock: self._discounted_if_alive(x, clock, length, delta)[which]
-        )
+        return self._given_history(customers, partial(flow, horizon=length, delta=delta))
 
     def _window(self, discount_rate: float, horizon: float | None) -> tuple[float | None, float]:
         """The checked horizon, and the continuous rate per time unit."""

@@ -10,9 +10,10 @@ import numpy as np
 from customervalue.clv._purchase_model import PurchaseModel
 from customervalue.estimation.fit import Likelihood
 from customervalue.estimation.newton import Evaluation
-from customervalue.numerics.along_time import legendre_panels
+from customervalue.numerics.along_time import at_many, legendre_panels
 from customervalue.numerics.beta_rule import beta_rule
-from customervalue.numerics.compress import totals
+from customervalue.numerics.compress import group_codes, totals
+from customervalue.numerics.elementary import log1p, softplus
 from customervalue.numerics.gamma import digamma_difference, log_gamma_ratio, trigamma_difference
 from customervalue.units import check_time_unit
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BGNBD"]
 
-#: Rows of a batch: a dozen arrays of this length stay in the second-level cache.
-_BATCH = 16_384
+#: Rows of a batch: its arrays stay in the second-level cache, and its products are too small to wake BLAS threads.
+_BATCH = 8_192
 #: exp(-delta t) is nothing beyond delta t = 45.
 _FOREVER = 45.0
 #: Below this, a probability is computed in logarithms.
@@ -122,41 +123,52 @@ class BGNBD(PurchaseModel):
         distinct, place = np.unique(x, return_inverse=True)
         counts = log_gamma_ratio(self.r, distinct) + log_gamma_ratio(self.b, distinct)
         counts -= log_gamma_ratio(self.a + self.b, distinct)
-        rate = -self.r * np.log1p(T / self.alpha) - x * np.log(self.alpha + T)
-        dead = np.where(x > 0, np.logaddexp(0, self._log_odds_dead(x, t_x, T)), 0)
+        rate = -self.r * log1p(T / self.alpha) - x * np.log(self.alpha + T)
+        dead = np.where(x > 0, softplus(self._log_odds_dead(x, t_x, T)), 0)
         return np.asarray(counts[place] + rate + dead)
 
     def _log_alive(self, x: IntArray, t_x: FloatArray, T: FloatArray) -> FloatArray:
-        return np.where(x > 0, -np.logaddexp(0, self._log_odds_dead(x, t_x, T)), 0.0)
+        return np.asarray(np.where(x > 0, -softplus(self._log_odds_dead(x, t_x, T)), 0.0))
 
     def _log_odds_dead(self, x: IntArray, t_x: FloatArray, T: FloatArray) -> FloatArray:
         """Log odds that a customer with x > 0 has dropped out; any number where x = 0."""
-        chance = np.log(self.a) - np.log(self.b + np.maximum(x - 1, 0))
-        return chance + (self.r + x) * np.log1p((T - t_x) / (self.alpha + t_x))
+        chance = np.log(self.a / (self.b + np.maximum(x - 1, 0)))
+        return chance + (self.r + x) * log1p((T - t_x) / (self.alpha + t_x))
 
     def _purchases_if_alive(self, x: int, clock: FloatArray, horizon: float) -> FloatArray:
         shape = self.r + x
         z = horizon / clock
         p, weights = beta_rule(self.a, self.b + x, (shape + 1) * float(z.max()))
-        return np.asarray(-np.expm1(-shape * np.log1p(np.multiply.outer(z, p))) @ (weights / p))
+        return np.asarray(-np.expm1(-shape * log1p(np.multiply.outer(z, p))) @ (weights / p))
 
-    def _discounted_if_alive(
+    def _discounted_purchases_if_alive(
         self, x: int, clock: FloatArray, horizon: float | None, delta: float
-    ) -> tuple[FloatArray, FloatArray]:
-        shape, b = self.r + x, self.b + x
+    ) -> FloatArray:
+        return (self.r + x) * self._discounted(x, clock, horizon, delta, self.r + x + 1)
+
+    def _discounted_lifetime_if_alive(
+        self, x: int, clock: FloatArray, horizon: float | None, delta: float
+    ) -> FloatArray:
+        return clock * self._discounted(x, clock, horizon, delta, self.r + x)
+
+    def _discounted(self, x: int, clock: FloatArray, horizon: float | None, delta: float, power: float) -> FloatArray:
+        """Integral of exp(-delta clock y) E[(1 + p y)**-power] over y = t / clock; p ~ Beta(a, b + x)."""
+        b = self.b + x
         length = _FOREVER / delta if horizon is None else horizon
-        # t = clock * y and y = expm1(u) / pace: nodes lie where buying, dropout and discounting change.
-        pace = 1 + (shape + 1) * self.a / (self.a + b) + delta * clock
+        # y = expm1(u) / pace: the nodes lie where buying, dropout and discounting change.
+        pace = 1 + power * self.a / (self.a + b) + delta * clock
         span = np.log1p(pace * length / clock)
         u, weight = legendre_panels(float(span.max()))
         stretch = (span / span.max())[:, None]
         y = np.expm1(u * stretch) / pace[:, None]
         measure = (y + 1 / pace[:, None]) * weight * stretch * np.exp(-delta * clock[:, None] * y)
-        p, chance = beta_rule(self.a, b, (shape + 2) * float(y.max()))
-        still = np.log1p(np.multiply.outer(y, p))
-        buying = np.exp(-(shape + 1) * still) @ chance
-        alive = np.exp(-shape * still) @ chance
-        return shape * (measure * buying).sum(axis=1), clock * (measure * alive).sum(axis=1)
+        p, chance = beta_rule(self.a, b, (power + 1) * float(y.max()))
+
+        def still_buying(stretched: FloatArray) -> FloatArray:
+            return np.asarray(np.exp(-power * log1p(np.multiply.outer(stretched - 1, p))) @ chance)
+
+        expected = at_many(still_buying, 1 + y.ravel()).reshape(y.shape)
+        return np.asarray((measure * expected).sum(axis=1))
 
     def _log_probability_new(self, n: FloatArray, t: FloatArray) -> FloatArray:
         share = t / (self.alpha + t)
@@ -176,7 +188,7 @@ def _log_at_least(n: FloatArray, r: float, share: FloatArray) -> FloatArray:
 
     n, share = np.broadcast_arrays(np.maximum(n, 1.0), share)
     value = betainc(n, r, share)
-    log_value = np.log(value)
+    log_value = np.array(np.log(value))
     tail = (value < _TINY) & (share > 0)
     if np.any(tail):
         m, w = n[tail], share[tail]
@@ -195,9 +207,9 @@ class _Data:
 
     x: IntArray
     x_count: FloatArray
-    T: FloatArray
-    T_count: FloatArray
-    T_purchases: FloatArray
+    lengths: FloatArray
+    length_count: FloatArray
+    length_purchases: FloatArray
     repeat_place: IntArray
     repeat_t_x: FloatArray
     repeat_length: FloatArray
@@ -206,16 +218,16 @@ class _Data:
     @classmethod
     def of(cls, rows: UniqueRows) -> _Data:
         """Take the totals over the distinct rows."""
-        x, x_place = np.unique(rows.frequency, return_inverse=True)
-        T, T_place = np.unique(rows.T, return_inverse=True)
+        by_x = group_codes(rows.frequency, int(rows.frequency.max()) + 1)
+        lengths, place = rows.distinct_lengths()
         repeat = (rows.frequency > 0) & (rows.counts > 0)
         return cls(
-            x=x,
-            x_count=totals(x_place, rows.counts, x.size),
-            T=T,
-            T_count=totals(T_place, rows.counts, T.size),
-            T_purchases=totals(T_place, rows.counts * rows.frequency, T.size),
-            repeat_place=x_place[repeat],
+            x=by_x.codes,
+            x_count=totals(by_x.inverse, rows.counts, by_x.codes.size),
+            lengths=lengths,
+            length_count=totals(place, rows.counts, lengths.size),
+            length_purchases=totals(place, rows.counts * rows.frequency, lengths.size),
+            repeat_place=by_x.inverse[repeat],
             repeat_t_x=rows.recency[repeat],
             repeat_length=rows.T[repeat],
             repeat_count=rows.counts[repeat],
@@ -227,7 +239,7 @@ class _Data:
 
     @property
     def mean_length(self) -> float:
-        return float(self.T_count @ self.T) / self.customers
+        return float(self.length_count @ self.lengths) / self.customers
 
     def starts(self) -> list[FloatArray]:
         """Moments of a negative binomial for r and alpha; little, middling and much dropout for a and b."""
@@ -240,59 +252,63 @@ class _Data:
     def evaluate(self, theta: FloatArray) -> Evaluation:
         """Log-likelihood per customer at log-parameters, with gradient and Hessian."""
         r, alpha, a, b = np.exp(theta)
-        value, gradient, hessian = self._totals(r, alpha, a, b)
-        for start in range(0, self.repeat_place.size, _BATCH):
-            batch = self._repeat_buyers(slice(start, start + _BATCH), r, alpha, a, b)
-            value, gradient, hessian = value + batch.value, gradient + batch.gradient, hessian + batch.hessian
+        value, gradient, hessian = self._counts(r, a, b)
+        for terms, size in ((self._lengths, self.lengths.size), (self._repeat_buyers, self.repeat_place.size)):
+            for start in range(0, size, _BATCH):
+                batch = terms(slice(start, start + _BATCH), r, alpha, a, b)
+                value, gradient, hessian = value + batch.value, gradient + batch.gradient, hessian + batch.hessian
         n = self.customers
-        return Evaluation(value / n, gradient / n, hessian / n)
+        return Evaluation(float(value) / n, gradient / n, hessian / n)
 
-    def _totals(self, r: float, alpha: float, a: float, b: float) -> tuple[float, FloatArray, FloatArray]:
-        """The terms of x alone and of T alone: ln A1, ln A2 and ln A3."""
-        x, n = self.x, self.x_count
-        both = a + b
+    def _counts(self, r: float, a: float, b: float) -> Evaluation:
+        """The terms of x alone, ln Gamma(r + x) / Gamma(r) and ln B(a, b + x) / B(a, b)."""
+        x, n, both = self.x, self.x_count, a + b
         value = n @ (log_gamma_ratio(r, x) + log_gamma_ratio(b, x) - log_gamma_ratio(both, x))
-        value -= self.T_count @ np.log1p(self.T / alpha) * r + self.T_purchases @ np.log(alpha + self.T)
-        passed = self.T / (alpha + self.T)
-        r_1 = r * float(n @ digamma_difference(r, x) - self.T_count @ np.log1p(self.T / alpha))
-        alpha_1 = float(r * (self.T_count @ passed) - self.T_purchases @ (1 - passed))
-        both_1, b_1 = -float(n @ digamma_difference(both, x)), float(n @ digamma_difference(b, x))
-        both_2, b_2 = -float(n @ trigamma_difference(both, x)), float(n @ trigamma_difference(b, x))
-        cross = float(r * (self.T_count @ passed))
-        hessian = np.zeros((4, 4))
-        hessian[0, 0] = r_1 + r * r * float(n @ trigamma_difference(r, x))
-        hessian[0, 1] = hessian[1, 0] = cross
-        hessian[1, 1] = -float((r * self.T_count + self.T_purchases) @ (passed * (1 - passed)))
-        hessian[2, 2] = a * both_1 + a * a * both_2
+        r_1, r_2 = n @ digamma_difference(r, x), n @ trigamma_difference(r, x)
+        b_1, b_2 = n @ digamma_difference(b, x), n @ trigamma_difference(b, x)
+        both_1, both_2 = -(n @ digamma_difference(both, x)), -(n @ trigamma_difference(both, x))
+        gradient = np.array([r * r_1, 0.0, a * both_1, b * (both_1 + b_1)])
+        hessian = np.diag(gradient + np.array([r * r * r_2, 0.0, a * a * both_2, b * b * (both_2 + b_2)]))
         hessian[2, 3] = hessian[3, 2] = a * b * both_2
-        hessian[3, 3] = b * (both_1 + b_1) + b * b * (both_2 + b_2)
-        return float(value), np.array([r_1, alpha_1, a * both_1, b * (both_1 + b_1)]), hessian
+        return Evaluation(float(value), gradient, hessian)
+
+    def _lengths(self, rows: slice, r: float, alpha: float, _a: float, _b: float) -> Evaluation:
+        """The terms of T alone: r ln alpha - (r + x) ln(alpha + T)."""
+        T, count, purchases = self.lengths[rows], self.length_count[rows], self.length_purchases[rows]
+        logs = log1p(T / alpha)
+        passed = T / (alpha + T)
+        log_1, passed_1 = r * float(count @ logs), r * float(count @ passed)
+        bought = float(purchases.sum())
+        value = -log_1 - float(purchases @ logs) - bought * np.log(alpha)
+        gradient = np.array([-log_1, passed_1 + float(purchases @ passed) - bought, 0.0, 0.0])
+        hessian = np.zeros((4, 4))
+        hessian[0, 0] = -log_1
+        hessian[0, 1] = hessian[1, 0] = passed_1
+        hessian[1, 1] = -float((r * count + purchases) @ (passed * (1 - passed)))
+        return Evaluation(value, gradient, hessian)
 
     def _repeat_buyers(self, rows: slice, r: float, alpha: float, a: float, b: float) -> Evaluation:
         """The sum of ln(1 + A4/A3) = ln(1 + exp(u)) over a batch of repeat buyers."""
         place, count = self.repeat_place[rows], self.repeat_count[rows]
+        before = np.where(self.x > 0, b + np.maximum(self.x - 1, 0), 1.0)  # b + x - 1, never looked at where x = 0
         shape = (r + self.x)[place]
-        later = 1 / (alpha + self.repeat_length[rows])
-        sooner = 1 / (alpha + self.repeat_t_x[rows])
-        gap = self.repeat_length[rows] - self.repeat_t_x[rows]
-        silence = np.log1p(gap * sooner)
-        before = self._before(b)
+        later, sooner = 1 / (alpha + self.repeat_length[rows]), 1 / (alpha + self.repeat_t_x[rows])
+        gap = (self.repeat_length[rows] - self.repeat_t_x[rows]) * sooner
+        silence = log1p(gap)
         u = (np.log(a) - np.log(before))[place] + shape * silence
         small = np.exp(-np.abs(u))
-        value = count @ (np.log1p(small) + np.maximum(u, 0))
+        value = count @ (log1p(small) + np.maximum(u, 0))
         first = count * np.where(u > 0, 1.0, small) / (1 + small)
         second = count * small / (1 + small) ** 2
         # Derivatives of u by ln r, ln alpha, ln a, ln b.
-        slope = -alpha * gap * later * sooner
+        slope = -alpha * gap * later
         k = (b / before)[place]
         by = np.stack([r * silence, shape * slope, np.ones_like(u), -k])
-        curves = np.zeros((4, 4))
-        curves[0, 0] = first @ by[0]
-        curves[0, 1] = curves[1, 0] = r * float(first @ slope)
-        curves[1, 1] = first @ (by[1] * (1 - alpha * (later + sooner)))
-        curves[3, 3] = first @ (k * (k - 1))
-        return Evaluation(float(value), by @ first, curves + (by * second) @ by.T)
-
-    def _before(self, b: float) -> FloatArray:
-        """For each distinct x, b + x - 1; 1 where x = 0, which no repeat buyer has."""
-        return np.where(self.x > 0, b + np.maximum(self.x - 1, 0), 1.0)
+        sums = by @ np.vstack([by * second, first, first * slope, first * (alpha * (later + sooner)), first * k]).T
+        gradient, hessian = sums[:, 4], sums[:, :4]
+        hessian[0, 0] += gradient[0]
+        hessian[0, 1] += r * sums[2, 5]
+        hessian[1, 0] = hessian[0, 1]
+        hessian[1, 1] += gradient[1] - sums[1, 6]
+        hessian[3, 3] += gradient[3] - sums[3, 7]
+        return Evaluation(float(value), gradient, hessian)

@@ -97,7 +97,7 @@ def at_many(function: Callable[[FloatArray], FloatArray], times: FloatArray) -> 
 def by_frequency(
     function: Callable[[int, FloatArray], FloatArray], frequency: IntArray, times: FloatArray
 ) -> FloatArray:
-    """Values of a function of (frequency, time) for many customers, a frequency at a time.
+    """Values of a function of (frequency, time) for many customers: a frequency at a time, neighbours that agree once.
 
     Parameters
     ----------
@@ -117,12 +117,17 @@ def by_frequency(
     array([0.5, 0.2])
     """
     ordered = bool(np.all(frequency[1:] >= frequency[:-1]))
-    order = None if ordered else np.argsort(frequency, kind="stable")
+    # Small integers are sorted by radix.
+    small = frequency.astype(np.uint16) if frequency.max() < 2**16 else frequency
+    order = None if ordered else np.argsort(small, kind="stable")
     x, t = (frequency, times) if order is None else (frequency[order], times[order])
-    starts = np.flatnonzero(np.concatenate([[True], x[1:] != x[:-1]]))
-    values = np.empty(x.size)
-    for start, stop in zip(starts, np.append(starts[1:], x.size), strict=True):
-        values[start:stop] = at_many(partial(function, int(x[start])), t[start:stop])
+    heads = np.flatnonzero(np.concatenate([[True], (x[1:] != x[:-1]) | (t[1:] != t[:-1])]))
+    run_x, run_t = x[heads], t[heads]
+    starts = np.flatnonzero(np.concatenate([[True], run_x[1:] != run_x[:-1]]))
+    of_run = np.empty(heads.size)
+    for start, stop in zip(starts, np.append(starts[1:], heads.size), strict=True):
+        of_run[start:stop] = at_many(partial(function, int(run_x[start])), run_t[start:stop])
+    values = np.repeat(of_run, np.diff(np.append(heads, x.size)))
     if order is None:
         return values
     unordered = np.empty(x.size)

@@ -165,6 +165,13 @@ class UniqueRows:
         """For each customer, the place of his values among the unique rows; shape (n,)."""
         return np.arange(len(self)) if self._groups is None else self._groups.inverse
 
+    def distinct_lengths(self) -> tuple[FloatArray, IntArray]:
+        """The distinct T, and for each unique row the place of its own; not looked for where there was no grid."""
+        if self._groups is None:
+            return self.T, np.arange(len(self))
+        lengths, place = np.unique(self.T, return_inverse=True)
+        return lengths, place
+
     def expand(self, values: FloatArray) -> FloatArray:
         """Scatter one value per unique row back to one value per customer.
 
