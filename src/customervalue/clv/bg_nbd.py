@@ -18,6 +18,8 @@ from customervalue.numerics.gamma import digamma_difference, log_gamma_ratio, tr
 from customervalue.units import check_time_unit
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from customervalue._typing import FloatArray, IntArray
     from customervalue.estimation.inference import Inference
     from customervalue.numerics.compress import UniqueRows
@@ -31,15 +33,6 @@ _BATCH = 8_192
 _FOREVER = 45.0
 #: Below this, a probability is computed in logarithms.
 _TINY = 1e-280
-
-_MEANINGS = {
-    frozenset(
-        ["a", "b"]
-    ): "customers show too little difference in when they drop out: a/(a+b) is known, its spread is not",
-    frozenset(["a"]): "hardly any dropout is to be seen",
-    frozenset(["b"]): "hardly any dropout is to be seen, or everyone drops out at once",
-    frozenset(["r", "alpha"]): "customers differ too little in their rates: r/alpha is known, its spread is not",
-}
 
 
 @dataclass(frozen=True)
@@ -112,7 +105,7 @@ class BGNBD(PurchaseModel):
             starts=data.starts(),
             units=np.array([1.0, data.mean_length, 1.0, 1.0]),
             n_customers=customers.n_customers,
-            meanings=_MEANINGS,
+            explain=_explain,
         )
 
     @property
@@ -180,6 +173,26 @@ class BGNBD(PurchaseModel):
             dropped = np.log(self.a) + log_gamma_ratio(self.b, np.maximum(n - 1, 0)) - both
             more = np.logaddexp(kept + exact, dropped + _log_at_least(n, self.r, share))
         return np.where(n == 0, none, np.where(t == 0, -np.inf, more))
+
+
+def _explain(estimates: Mapping[str, float], untold: frozenset[str]) -> str:
+    """What it means that the data do not tell these parameters."""
+    r, alpha, a, b = estimates.values()
+    share, size = a / (a + b), a + b
+    said = []
+    if untold & {"r", "alpha"}:
+        difference = "customers hardly differ in it" if r > 1e2 else "not how much they differ"
+        said.append(f"the mean purchase rate r/alpha = {r / alpha:.3g} is known, but {difference}")
+    if untold & {"a", "b"}:
+        if share < 1e-3:
+            said.append("hardly any dropout is to be seen, as if customers never left")
+        elif size > 1e2:
+            said.append(f"customers do not differ in how readily they drop out (after a purchase with p = {share:.3g})")
+        elif size < 1e-2:
+            said.append(f"dropout looks all or nothing: {share:.0%} of buyers leave after a purchase, the others never")
+        else:
+            said.append(f"the mean dropout probability a/(a+b) = {share:.3g} is known better than its spread")
+    return "; ".join(said)
 
 
 def _log_at_least(n: FloatArray, r: float, share: FloatArray) -> FloatArray:
@@ -262,11 +275,10 @@ class _Data:
 
     def _counts(self, r: float, a: float, b: float) -> Evaluation:
         """The terms of x alone, ln Gamma(r + x) / Gamma(r) and ln B(a, b + x) / B(a, b)."""
-        x, n, both = self.x, self.x_count, a + b
-        value = n @ (log_gamma_ratio(r, x) + log_gamma_ratio(b, x) - log_gamma_ratio(both, x))
-        r_1, r_2 = n @ digamma_difference(r, x), n @ trigamma_difference(r, x)
-        b_1, b_2 = n @ digamma_difference(b, x), n @ trigamma_difference(b, x)
-        both_1, both_2 = -(n @ digamma_difference(both, x)), -(n @ trigamma_difference(both, x))
+        z = np.array([[r], [b], [a + b]])
+        value = np.array([1, 1, -1]) @ log_gamma_ratio(z, self.x) @ self.x_count
+        r_1, b_1, both_1 = np.array([1, 1, -1]) * (digamma_difference(z, self.x) @ self.x_count)
+        r_2, b_2, both_2 = np.array([1, 1, -1]) * (trigamma_difference(z, self.x) @ self.x_count)
         gradient = np.array([r * r_1, 0.0, a * both_1, b * (both_1 + b_1)])
         hessian = np.diag(gradient + np.array([r * r * r_2, 0.0, a * a * both_2, b * b * (both_2 + b_2)]))
         hessian[2, 3] = hessian[3, 2] = a * b * both_2
@@ -291,24 +303,34 @@ class _Data:
         """The sum of ln(1 + A4/A3) = ln(1 + exp(u)) over a batch of repeat buyers."""
         place, count = self.repeat_place[rows], self.repeat_count[rows]
         before = np.where(self.x > 0, b + np.maximum(self.x - 1, 0), 1.0)  # b + x - 1, never looked at where x = 0
+        k = b / before
         shape = (r + self.x)[place]
         later, sooner = 1 / (alpha + self.repeat_length[rows]), 1 / (alpha + self.repeat_t_x[rows])
         gap = (self.repeat_length[rows] - self.repeat_t_x[rows]) * sooner
         silence = log1p(gap)
-        u = (np.log(a) - np.log(before))[place] + shape * silence
+        u = np.log(a / before)[place] + shape * silence
         small = np.exp(-np.abs(u))
-        value = count @ (log1p(small) + np.maximum(u, 0))
-        first = count * np.where(u > 0, 1.0, small) / (1 + small)
-        second = count * small / (1 + small) ** 2
-        # Derivatives of u by ln r, ln alpha, ln a, ln b.
-        slope = -alpha * gap * later
-        k = (b / before)[place]
-        by = np.stack([r * silence, shape * slope, np.ones_like(u), -k])
-        sums = by @ np.vstack([by * second, first, first * slope, first * (alpha * (later + sooner)), first * k]).T
-        gradient, hessian = sums[:, 4], sums[:, :4]
-        hessian[0, 0] += gradient[0]
-        hessian[0, 1] += r * sums[2, 5]
-        hessian[1, 0] = hessian[0, 1]
-        hessian[1, 1] += gradient[1] - sums[1, 6]
-        hessian[3, 3] += gradient[3] - sums[3, 7]
+        one_over = 1 / (1 + small)
+        value = count @ (np.maximum(u, 0) - np.log(one_over))
+        second = small * one_over
+        first = count * np.where(u > 0, one_over, second)
+        second *= count * one_over
+        # Derivatives of u by ln r, ln alpha, ln a, ln b; then what the second derivatives add to their products.
+        by = np.empty((7, u.size))
+        slope = np.multiply(gap * later, -alpha, out=by[4])
+        np.multiply(silence, r, out=by[0])
+        np.multiply(shape, slope, out=by[1])
+        by[2] = 1.0
+        by[3] = (-k)[place]
+        np.multiply(by[1], alpha * (later + sooner), out=by[5])
+        by[6] = (k * k)[place]
+        weights = np.empty((5, u.size))
+        np.multiply(by[:4], second, out=weights[:4])
+        weights[4] = first
+        sums = by @ weights.T
+        gradient, hessian = sums[:4, 4], sums[:4, :4]
+        cross = r * sums[4, 4]
+        hessian += np.diag(gradient * (1, 1, 0, 1) - (0, sums[5, 4], 0, -sums[6, 4]))
+        hessian[0, 1] += cross
+        hessian[1, 0] += cross
         return Evaluation(float(value), gradient, hessian)

@@ -15,7 +15,6 @@ from customervalue.estimation.fit import Likelihood, fit
 from customervalue.estimation.inference import Inference
 from customervalue.estimation.newton import Evaluation
 from customervalue.numerics.compress import group_codes, totals
-from customervalue.numerics.elementary import log1p
 from customervalue.numerics.gamma import digamma_difference, log_gamma_ratio, trigamma_difference
 from customervalue.numerics.ranks import RankCorrelation, rank_correlation
 
@@ -33,13 +32,6 @@ _BATCH = 8_192
 #: A rank correlation of spend with frequency is not small where its whole interval lies beyond this (CDNOW: 0.21, from
 #: 0.15 to 0.27, which the authors of the model call compatible with it).
 _SMALL = 0.2
-
-_MEANINGS = {
-    frozenset(["p", "v"]): "spend hardly varies from one transaction of a customer to the next",
-    frozenset(["p"]): "spend hardly varies from one transaction of a customer to the next",
-    frozenset(["q", "v"]): "customers hardly differ in what they spend",
-    frozenset(["p", "q", "v"]): "the spread of spend within and between customers cannot be told apart",
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -347,32 +339,47 @@ def _spenders(customers: CustomerSummary) -> tuple[IntArray, FloatArray, FloatAr
 def _likelihood(x: IntArray, m: FloatArray, weight: FloatArray) -> Likelihood:
     """The likelihood of mean spends `m` over `x` transactions, each standing for `weight` customers."""
     n = float(weight.sum())
-    total = m * x
     groups = group_codes(x, int(x.max()) + 1)
     distinct, weight_of = groups.codes, totals(groups.inverse, weight, groups.codes.size)
     constant = float(weight @ np.log(m))
     log_total = constant + float(weight_of @ np.log(distinct))
     scale = float(weight @ m) / n
+    inverse_total, weights = 1 / (m * x), np.stack([weight, weight * x])
 
     def evaluate(theta: FloatArray) -> Evaluation:
         p, q, v = np.exp(theta)
-        sums = np.zeros(6)
+        sums = np.zeros((2, 3))
         for start in range(0, x.size, _BATCH):
             rows = slice(start, start + _BATCH)
-            sums += _spend_sums(x[rows], total[rows], weight[rows], v)
+            sums += _spend_sums(inverse_total[rows], weights[:, rows], v)
         at = _spend_terms(p, q, distinct, weight_of, sums, log_total - n * math.log(v))
         return Evaluation((at.value - constant) / n, at.gradient / n, at.hessian / n)
 
     starts = [np.array([p, q, scale * (q - 1) / p]) for p, q in ((3.0, 4.0), (1.0, 2.0), (20.0, 3.0), (3.0, 30.0))]
-    return Likelihood(GammaGamma.parameter_names, evaluate, starts, np.array([1.0, 1.0, scale]), round(n), _MEANINGS)
+    return Likelihood(GammaGamma.parameter_names, evaluate, starts, np.array([1.0, 1.0, scale]), round(n), _explain)
 
 
-def _spend_sums(x: IntArray, total: FloatArray, weight: FloatArray, v: float) -> FloatArray:
-    """Weighted sums over rows of ln(1 + v/S), w and w (1 - w), w = v / (v + S); plain and times x."""
-    ratio = v / total
-    share = ratio / (1 + ratio)
-    values = np.stack([log1p(ratio), share, share * (1 - share)])
-    return np.asarray(np.stack([weight, weight * x]) @ values.T).ravel()
+def _explain(estimates: Mapping[str, float], untold: frozenset[str]) -> str:
+    """What it means that the data do not tell these parameters."""
+    said = []
+    if "p" in untold:
+        alike = estimates["p"] > 1
+        said.append(
+            f"the transactions of one customer {'hardly differ' if alike else 'differ without measure'} in value"
+        )
+    if "q" in untold:
+        said.append("customers hardly differ in what they spend")
+    return "; ".join(said or ["the scale of spend is known only together with its spread"])
+
+
+def _spend_sums(inverse_total: FloatArray, weights: FloatArray, v: float) -> FloatArray:
+    """Sums over rows of ln(1 + v/S), k and k**2, k = S / (v + S), with each of the weights; shape (2, 3)."""
+    values = np.empty((3, inverse_total.size))
+    stretched = 1 + v * inverse_total
+    np.log(stretched, out=values[0])
+    np.divide(1.0, stretched, out=values[1])
+    np.multiply(values[1], values[1], out=values[2])
+    return np.asarray(weights @ values.T)
 
 
 def _spend_terms(
@@ -381,21 +388,22 @@ def _spend_terms(
     """Log-likelihood with derivatives by ln p, ln q and ln v; `log_scaled` is the sum of ln(S / v)."""
     from scipy.special import polygamma
 
-    logs, share, spread, x_logs, x_share, x_spread = sums
+    (logs, kept, kept_2), (x_logs, x_kept, x_kept_2) = sums
     total_logs = log_scaled + logs  # ln(1 + S/v) = ln(S/v) + ln(1 + v/S)
     n = float(weight.sum())
     value = weight @ log_gamma_ratio(p * x, q) - n * math.lgamma(q) - q * total_logs - p * x_logs
     p_1 = p * float((weight * x) @ digamma_difference(p * x, q) - x_logs)
     q_1 = q * float(weight @ digamma_difference(q, p * x) - total_logs)
-    v_1 = q * (n - share) - p * x_share
+    n_x = float(weight @ x)
+    v_1 = q * kept - p * (n_x - x_kept)
     p_2 = p_1 + p * p * float((weight * x * x) @ trigamma_difference(p * x, q))
     q_2 = q_1 + q * q * float(weight @ trigamma_difference(q, p * x))
     p_q = p * q * float((weight * x) @ polygamma(1, p * x + q))
     hessian = np.array(
         [
-            [p_2, p_q, -p * x_share],
-            [p_q, q_2, q * (n - share)],
-            [-p * x_share, q * (n - share), -(q * spread + p * x_spread)],
+            [p_2, p_q, -p * (n_x - x_kept)],
+            [p_q, q_2, q * kept],
+            [-p * (n_x - x_kept), q * kept, -q * (kept - kept_2) - p * (x_kept - x_kept_2)],
         ]
     )
     return Evaluation(float(value), np.array([p_1, q_1, v_1]), hessian)

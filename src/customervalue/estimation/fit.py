@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +26,8 @@ _REACH = np.log(1e9)
 #: A direction whose standard error, on the log scale, is larger than this is called flat: the 95 % interval of the
 #: parameters along it then spans a factor of 50 either way.
 _FLAT = 2.0
+#: What a search on a ridge may leave of the log-likelihood.
+_NEGLIGIBLE = 1e-4
 
 _REMEDY = "Pass `prior=` with a LogNormal for it, or pool with more customers or a longer history."
 
@@ -45,8 +47,8 @@ class Likelihood:
     units : ndarray of float64, shape (k,)
         A typical size for each parameter: time scale, currency scale, or 1.
     n_customers : int
-    meanings : mapping of frozenset of str to str
-        What it means when the data cannot tell these parameters, together or alone.
+    explain : callable
+        Takes estimates (name -> value) and the names the data do not tell; says in words what that means.
     """
 
     names: tuple[str, ...]
@@ -54,7 +56,7 @@ class Likelihood:
     starts: Sequence[FloatArray]
     units: FloatArray
     n_customers: int
-    meanings: Mapping[frozenset[str], str] = field(default_factory=dict)
+    explain: Callable[[Mapping[str, float], frozenset[str]], str]
 
 
 def fit(
@@ -96,12 +98,13 @@ def fit(
 
     best: Optimum | None = None
     evaluations = 0
+    n, middle = likelihood.n_customers, np.log(likelihood.units)
     for theta in _starts(likelihood, start):
-        found = maximize(objective, theta, np.log(likelihood.units) - _REACH, np.log(likelihood.units) + _REACH)
+        found = maximize(objective, theta, middle - _REACH, middle + _REACH, negligible=_NEGLIGIBLE / n)
         evaluations += found.evaluations
         if found.converged and (best is None or found.at.value > best.at.value):
             best = found
-        if best is found and not _flat_directions(found, likelihood.n_customers) and not found.active.any():
+        if best is found and not _untold(likelihood, found):
             break
     if best is None:
         raise ConvergenceError(
@@ -122,71 +125,53 @@ def _starts(likelihood: Likelihood, start: Mapping[str, float] | None) -> Iterat
     yield np.log(np.array(values, dtype=np.float64))
 
 
-def _information(optimum: Optimum, n_customers: int) -> tuple[FloatArray, FloatArray]:
-    """Eigenvalues and axes of the observed information of the free log-parameters."""
-    free = ~optimum.active
-    values, axes = np.linalg.eigh(-n_customers * optimum.at.hessian[np.ix_(free, free)])
+def _information(likelihood: Likelihood, optimum: Optimum) -> tuple[FloatArray, FloatArray]:
+    """Eigenvalues and axes of the observed information of the log-parameters that do not run."""
+    free = optimum.running == 0
+    values, axes = np.linalg.eigh(-likelihood.n_customers * optimum.at.hessian[np.ix_(free, free)])
     return values, axes
 
 
-def _flat_directions(optimum: Optimum, n_customers: int) -> list[FloatArray]:
-    """Directions, over all parameters, in which the likelihood hardly falls."""
-    values, axes = _information(optimum, n_customers)
-    directions = []
-    for value, axis in zip(values, axes.T, strict=True):
-        if value < _FLAT**-2:
-            direction = np.zeros(optimum.point.size)
-            direction[~optimum.active] = axis
-            directions.append(direction)
-    return directions
+def _untold(likelihood: Likelihood, optimum: Optimum) -> list[str]:
+    """Parameters that run to zero or infinity, or take part in a direction in which the likelihood hardly falls."""
+    values, axes = _information(likelihood, optimum)
+    loadings = np.abs(axes[:, values < _FLAT**-2])
+    untold = optimum.running != 0
+    untold[~untold] = np.any(loadings > 0.3 * np.max(loadings, axis=0, initial=0.0), axis=1)
+    return [name for name, member in zip(likelihood.names, untold, strict=True) if member]
 
 
 def _inference(likelihood: Likelihood, optimum: Optimum, evaluations: int) -> Inference:
     estimates = np.exp(optimum.point)
-    free = ~optimum.active
-    values, axes = _information(optimum, likelihood.n_customers)
+    free = optimum.running == 0
+    values, axes = _information(likelihood, optimum)
     # Flat to rounding: as uncertain as a number can say, not negative.
     safe = np.maximum(values, np.finfo(np.float64).eps * max(1.0, float(np.max(values, initial=0.0))))
     covariance = np.diag(np.where(free, 0.0, np.inf))
     scale = estimates[free]
     covariance[np.ix_(free, free)] = (axes / safe) @ axes.T * np.outer(scale, scale)
-    covariance = 0.5 * (covariance + covariance.T)
     gradient = np.abs(optimum.at.gradient[free])
     return Inference(
         parameters=dict(zip(likelihood.names, estimates.tolist(), strict=True)),
-        covariance=covariance,
+        covariance=0.5 * (covariance + covariance.T),
         log_likelihood=likelihood.n_customers * likelihood.objective(optimum.point).value,
         n_customers=likelihood.n_customers,
         iterations=evaluations,
         gradient_norm=float(np.max(gradient, initial=0.0)),
-        at_boundary=tuple(name for name, held in zip(likelihood.names, optimum.active, strict=True) if held),
+        at_boundary=tuple(name for name, run in zip(likelihood.names, optimum.running, strict=True) if run),
     )
 
 
 def _warn(likelihood: Likelihood, optimum: Optimum) -> None:
     """Say in words what the data cannot tell."""
-    found: list[str] = []
-    held = [name for name, active in zip(likelihood.names, optimum.active, strict=True) if active]
-    if held:
-        upwards = dict(zip(likelihood.names, optimum.point > np.log(likelihood.units), strict=True))
-        ends = (f"{name} ran to {'infinity' if upwards[name] else 'zero'}" for name in held)
-        found.append(f"{' and '.join(ends)}{_meaning(likelihood, held)}")
-    for direction in _flat_directions(optimum, likelihood.n_customers):
-        large = np.abs(direction) > 0.3 * np.max(np.abs(direction))
-        names = [name for name, member in zip(likelihood.names, large, strict=True) if member]
-        found.append(f"the likelihood is flat in {_movement(names, direction[large])}{_meaning(likelihood, names)}")
-    if found:
-        message = f"{likelihood.n_customers:,} customers do not tell all parameters: {'; '.join(found)}. {_REMEDY}"
-        warnings.warn(message, WeaklyIdentifiedWarning, stacklevel=4)
-
-
-def _movement(names: Sequence[str], direction: FloatArray) -> str:
-    if len(names) == 1:
-        return names[0]
-    same = bool(np.all(direction > 0) or np.all(direction < 0))
-    return f"{', '.join(names[:-1])} and {names[-1]} ({'growing together' if same else 'moving against each other'})"
-
-
-def _meaning(likelihood: Likelihood, names: Sequence[str]) -> str:
-    meaning = likelihood.meanings.get(frozenset(names))
-    return f" ({meaning})" if meaning else ""
+    untold = _untold(likelihood, optimum)
+    if not untold:
+        return
+    runs = dict(zip(likelihood.names, optimum.running.tolist(), strict=True))
+    ways = {-1: "run to zero", 1: "run to infinity", 0: "are uncertain by more than a factor of 50"}
+    groups = {way: [name for name in untold if runs[name] == sign] for sign, way in ways.items()}
+    listed = "; ".join(f"{' and '.join(names)} {way}" for way, names in groups.items() if names)
+    estimates = dict(zip(likelihood.names, np.exp(optimum.point).tolist(), strict=True))
+    meaning = likelihood.explain(estimates, frozenset(untold))
+    message = f"{likelihood.n_customers:,} customers do not tell all parameters ({listed}): {meaning}. {_REMEDY}"
+    warnings.warn(message, WeaklyIdentifiedWarning, stacklevel=4)

@@ -15,13 +15,15 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from customervalue._typing import BoolArray, FloatArray
+    from customervalue._typing import BoolArray, FloatArray, IntArray
 
 __all__ = ["Evaluation", "Optimum", "maximize"]
 
-_MAX_EVALUATIONS = 200
+_MAX_EVALUATIONS = 100
 _LARGEST_STEP = 4.0
 _FLATTEST = 1e-12
+#: A step of this length, by a factor of 1.6 for parameters in logarithms, that gains next to nothing is on a ridge.
+_LONG_STEP = 0.5
 #: A predicted gain below this share of the value is rounding noise: the step is taken if the gradient falls.
 _NOISE = 1e-13
 
@@ -43,16 +45,16 @@ class Optimum:
     point : ndarray of float64, shape (k,)
     at : Evaluation
         The function there.
-    active : ndarray of bool, shape (k,)
-        Parameters held at a bound, the function rising beyond it.
+    running : ndarray of int, shape (k,)
+        1 for a parameter that runs to its upper bound or up a ridge without end, -1 for one that runs down, 0 else.
     evaluations : int
     converged : bool
-        True if the gradient of the free parameters is zero to the tolerance.
+        True if the gradient of the parameters that do not run is zero to the tolerance, or nothing is left to gain.
     """
 
     point: FloatArray
     at: Evaluation
-    active: BoolArray
+    running: IntArray
     evaluations: int
     converged: bool
 
@@ -64,6 +66,7 @@ def maximize(
     upper: FloatArray,
     *,
     tolerance: float = 1e-10,
+    negligible: float = 0.0,
 ) -> Optimum:
     """Climb to a local maximum inside a box.
 
@@ -75,6 +78,8 @@ def maximize(
         First point and bounds.
     tolerance : float
         The search ends when no component of the gradient of the free parameters is larger.
+    negligible : float
+        It also ends, on a ridge, when a long step would gain no more than this.
 
     Returns
     -------
@@ -95,28 +100,36 @@ def maximize(
     point, at = start, function(start)
     radius, evaluations = 2.0, 1
     while True:
-        active = ((point <= lower) & (at.gradient < 0)) | ((point >= upper) & (at.gradient > 0))
-        if not np.any(np.abs(at.gradient[~active]) > tolerance):
-            return Optimum(point, at, active, evaluations, converged=True)
+        bound = np.sign(at.gradient) * (((point <= lower) & (at.gradient < 0)) | ((point >= upper) & (at.gradient > 0)))
+        free = bound == 0
+        if not np.any(np.abs(at.gradient[free]) > tolerance):
+            return Optimum(point, at, bound.astype(np.int64), evaluations, converged=True)
         if evaluations >= _MAX_EVALUATIONS or radius < _FLATTEST:
-            return Optimum(point, at, active, evaluations, converged=False)
-        trial = np.clip(point + _step(at, ~active, radius), lower, upper)
+            return Optimum(point, at, bound.astype(np.int64), evaluations, converged=False)
+        trial = np.clip(point + _step(at, free, radius), lower, upper)
         step = trial - point
-        there = function(trial)
-        evaluations += 1
         length = float(np.max(np.abs(step)))
         predicted = float(at.gradient @ step + 0.5 * step @ at.hessian @ step)
-        if predicted <= _NOISE * abs(at.value):
-            better = float(np.linalg.norm(there.gradient)) < float(np.linalg.norm(at.gradient))
-            gain = 1.0 if better else 0.0
-        else:
-            gain = (there.value - at.value) / predicted
-        if gain < 0.25 or not np.isfinite(gain):
+        if length > _LONG_STEP and predicted <= negligible:
+            running = bound + np.sign(step) * (np.abs(step) > 0.5 * length)
+            return Optimum(point, at, running.astype(np.int64), evaluations, converged=True)
+        there = function(trial)
+        evaluations += 1
+        gain = _gain(at, there, predicted)
+        if gain < 0.25:
             radius = 0.25 * length
         elif gain > 0.75:
             radius = min(max(radius, 2 * length), _LARGEST_STEP)
         if gain > 1e-4:
             point, at = trial, there
+
+
+def _gain(at: Evaluation, there: Evaluation, predicted: float) -> float:
+    """Gain of a step as a share of what was predicted; of the gradient where the value is only noise."""
+    if predicted <= _NOISE * abs(at.value):
+        return 1.0 if np.linalg.norm(there.gradient) < np.linalg.norm(at.gradient) else 0.0
+    gain = (there.value - at.value) / predicted
+    return gain if np.isfinite(gain) else 0.0
 
 
 def _step(at: Evaluation, free: BoolArray, radius: float) -> FloatArray:

@@ -19,6 +19,8 @@ __all__ = ["at_many", "by_frequency", "legendre_panels"]
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 #: ln(1 / rounding): what an interpolant has to resolve.
 _DIGITS = 37.0
+#: The last coefficients of an interpolant that has resolved its function are no larger than this.
+_CONVERGED = 1e-14
 
 
 def legendre_panels(length: float) -> tuple[FloatArray, FloatArray]:
@@ -50,13 +52,13 @@ def at_many(function: Callable[[FloatArray], FloatArray], times: FloatArray) -> 
     """Values of a positive function of time at many points, to rounding accuracy.
 
     With more points than an interpolant needs, the logarithm of `function` is interpolated in the logarithm of time,
-    at Chebyshev nodes; with fewer, `function` is evaluated at the points.
+    at Chebyshev nodes. With fewer, or if the interpolant does not converge, `function` is evaluated at the points.
 
     Parameters
     ----------
     function : callable
-        Takes times (k,) and gives values (k,) > 0; as a function of a complex time it must have neither zeros nor
-        singularities where the real part of the time is positive.
+        Takes times (k,) and gives values (k,) >= 0. The interpolant converges if, as a function of a complex time, it
+        has neither zeros nor singularities where the real part of the time is positive.
     times : ndarray of float64, shape (n,)
         > 0.
 
@@ -87,10 +89,14 @@ def at_many(function: Callable[[FloatArray], FloatArray], times: FloatArray) -> 
     middle = 0.5 * (high + low)
 
     points = chebyshev.chebpts1(nodes)
-    values = np.log(function(np.exp(middle + half * points)))
+    values = function(np.exp(middle + half * points))
+    if values.min() < np.finfo(np.float64).tiny:
+        return function(times)
     # The interpolant at Chebyshev points, by the discrete orthogonality of the polynomials.
-    coefficients = chebyshev.chebvander(points, nodes - 1).T @ values * (2 / nodes)
+    coefficients = chebyshev.chebvander(points, nodes - 1).T @ np.log(values) * (2 / nodes)
     coefficients[0] /= 2
+    if np.max(np.abs(coefficients[-3:])) > _CONVERGED * max(1.0, float(np.max(np.abs(coefficients)))):
+        return function(times)
     return np.asarray(np.exp(chebyshev.chebval((logs - middle) / half, coefficients)))
 
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["digamma_difference", "log_gamma_ratio", "trigamma_difference"]
 
-#: Arguments are raised by this many steps; from here on seven terms of the series are exact to rounding.
-_STEPS = 12
-_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)
+#: Arguments are raised by this many steps; from here on six terms of the series are exact to rounding.
+_STEPS = 14
+_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730)
 
 
 def _prepare(z: ArrayLike, n: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:

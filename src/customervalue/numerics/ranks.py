@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["RankCorrelation", "rank_correlation"]
 
 #: More rows than this tell nothing new of a correlation; then every second, third, ... row is taken.
-_ENOUGH = 100_000
+_ENOUGH = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def rank_correlation(x: IntArray, y: FloatArray, counts: FloatArray) -> RankCorr
     Returns
     -------
     RankCorrelation
-        Of at most 100,000 rows, taken at equal distances; 0 with the interval (-1, 1) where a column is constant or
+        Of at most 50,000 rows, taken at equal distances; 0 with the interval (-1, 1) where a column is constant or
         there are fewer than four.
 
     References
