@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from customervalue.units import check_horizon, force_of_interest
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from customervalue._typing import FloatArray, IntArray
+    from customervalue._typing import FloatArray, IntArray, Many
     from customervalue.estimation.fit import Likelihood
     from customervalue.estimation.priors import LogNormal
     from customervalue.summary import CustomerSummary
@@ -235,7 +235,11 @@ class PurchaseModel(ParametricModel, ABC):
             return np.zeros(len(customers))
         return self._given_history(customers, partial(self._purchases_if_alive, horizon=length))
 
-    def expected_purchases_new(self, horizon: Any) -> Any:
+    @overload
+    def expected_purchases_new(self, horizon: float) -> float: ...
+    @overload
+    def expected_purchases_new(self, horizon: Many) -> FloatArray: ...
+    def expected_purchases_new(self, horizon: float | Many) -> float | FloatArray:
         """Expected number of repeat purchases of a customer just acquired.
 
         Parameters
@@ -305,7 +309,7 @@ class PurchaseModel(ParametricModel, ABC):
         >>> model = clv.BGNBD(r=0.243, alpha=4.414, a=0.793, b=2.426)
         >>> customer = CustomerSummary(frequency=2, recency=30.43, T=38.86)
         >>> model.discounted_expected_purchases(customer, discount_rate=0.15).round(3)
-        array([3.978])
+        array([5.179])
         """
         return self._present_value(customers, discount_rate, horizon, self._discounted_purchases_if_alive)
 
@@ -338,8 +342,8 @@ class PurchaseModel(ParametricModel, ABC):
         >>> from customervalue import CustomerSummary, clv
         >>> model = clv.BGNBD(r=0.243, alpha=4.414, a=0.793, b=2.426)
         >>> customer = CustomerSummary(frequency=2, recency=30.43, T=38.86)
-        >>> model.discounted_expected_lifetime(customer, discount_rate=0.15, horizon=52).round(2)
-        array([29.09])
+        >>> model.discounted_expected_lifetime(customer, discount_rate=0.15, horizon=26).round(2)
+        array([16.68])
         """
         return self._present_value(customers, discount_rate, horizon, self._discounted_lifetime_if_alive)
 
@@ -369,14 +373,20 @@ class PurchaseModel(ParametricModel, ABC):
         >>> from customervalue import clv
         >>> model = clv.BGNBD(r=0.243, alpha=4.414, a=0.793, b=2.426)
         >>> round(model.discounted_expected_purchases_new(discount_rate=0.15), 3)
-        3.311
+        3.662
         """
         length, delta = self._window(discount_rate, horizon)
         if length == 0:
             return 0.0
         return self._new(partial(self._discounted_purchases_if_alive, horizon=length, delta=delta))
 
-    def probability_of_purchases(self, n: Any, t: Any, *, log: bool = False) -> Any:
+    @overload
+    def probability_of_purchases(self, n: int, t: float, *, log: bool = False) -> float: ...
+    @overload
+    def probability_of_purchases(self, n: Many, t: float | Many, *, log: bool = False) -> FloatArray: ...
+    @overload
+    def probability_of_purchases(self, n: int, t: Many, *, log: bool = False) -> FloatArray: ...
+    def probability_of_purchases(self, n: int | Many, t: float | Many, *, log: bool = False) -> float | FloatArray:
         """Probability that a customer just acquired makes n repeat purchases in (0, t].
 
         Parameters

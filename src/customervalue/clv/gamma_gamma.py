@@ -29,8 +29,8 @@ __all__ = ["GammaGamma", "SpendInference"]
 
 #: Rows of a batch: its arrays stay in the second-level cache, and its products are too small to wake BLAS threads.
 _BATCH = 8_192
-#: A rank correlation of spend with frequency is not small where its whole interval lies beyond this (CDNOW: 0.21, from
-#: 0.15 to 0.27, which the authors of the model call compatible with it).
+#: A rank correlation of spend with frequency is not small where its whole interval lies beyond this. On CDNOW,
+#: where the model was first tried, it is 0.21 (0.14 to 0.27).
 _SMALL = 0.2
 
 
@@ -50,7 +50,7 @@ class SpendInference(Inference):
     >>> log = cv.datasets.load_cdnow()
     >>> model = cv.clv.GammaGamma.fit(cv.summarize(log, value="value", observation_end="1997-09-30"))
     >>> print(model.inference.frequency_correlation)
-    0.13 (0.07 to 0.19)
+    0.21 (0.14 to 0.27)
     """
 
     frequency_correlation: RankCorrelation = field(kw_only=True)
@@ -179,7 +179,7 @@ class GammaGamma(ParametricModel):
         >>> customers = cv.summarize(log, value="value", observation_end="1997-09-30")
         >>> model = GammaGamma.fit(customers)
         >>> model, model.inference.n_customers
-        (GammaGamma(p=6.25, q=3.744, v=15.45), 946)
+        (GammaGamma(p=6.25, q=3.744, v=15.44), 946)
         """
         n, mean, weight = _spenders(customers)
         if np.ptp(mean) == 0:

@@ -103,7 +103,7 @@ def customer_lifetime_value(
     >>> clv.customer_lifetime_value(
     ...     purchases, spending, customers, horizon=52, discount_rate=0.15, margin=0.3
     ... ).round(2)
-    array([10.9 ,  2.48])
+    array([10.82,  2.49])
     """
     share = _margins(margin, len(customers))
     cost = _number("cost_per_period", cost_per_period)
@@ -168,7 +168,7 @@ def new_customer_lifetime_value(
     >>> purchases = clv.BGNBD(r=0.243, alpha=4.414, a=0.793, b=2.426)
     >>> spending = clv.GammaGamma(p=6.25, q=3.74, v=15.44)
     >>> round(clv.new_customer_lifetime_value(purchases, spending, horizon=52, discount_rate=0.15, margin=0.3), 2)
-    24.87
+    25.0
     """
     share, cost = _number("margin", margin), _number("acquisition_cost", acquisition_cost)
     repeats = purchases.discounted_expected_purchases_new(discount_rate=discount_rate, horizon=horizon)

@@ -48,7 +48,7 @@ class Inference:
     {'r': 0.2}
     >>> low, high = inference.confidence_intervals(0.95)["r"]
     >>> round(low, 4), round(high, 4)
-    (1.644, 2.4331)
+    (1.644, 2.433)
     >>> inference.aic
     202.0
     """
