@@ -29,6 +29,12 @@ _FLAT = 2.0
 #: What a search on a ridge may leave of the log-likelihood.
 _NEGLIGIBLE = 1e-4
 
+#: What becomes of a parameter, for one and for several.
+_WAYS = {
+    -1: ("runs to zero", "run to zero"),
+    1: ("runs to infinity", "run to infinity"),
+    0: ("is uncertain by more than a factor of 50", "are uncertain by more than a factor of 50"),
+}
 _REMEDY = "Pass `prior=` with a LogNormal for it, or pool with more customers or a longer history."
 
 
@@ -168,9 +174,8 @@ def _warn(likelihood: Likelihood, optimum: Optimum) -> None:
     if not untold:
         return
     runs = dict(zip(likelihood.names, optimum.running.tolist(), strict=True))
-    ways = {-1: "run to zero", 1: "run to infinity", 0: "are uncertain by more than a factor of 50"}
-    groups = {way: [name for name in untold if runs[name] == sign] for sign, way in ways.items()}
-    listed = "; ".join(f"{' and '.join(names)} {way}" for way, names in groups.items() if names)
+    groups = [(way, [name for name in untold if runs[name] == sign]) for sign, way in _WAYS.items()]
+    listed = "; ".join(f"{' and '.join(names)} {way[len(names) > 1]}" for way, names in groups if names)
     estimates = dict(zip(likelihood.names, np.exp(optimum.point).tolist(), strict=True))
     meaning = likelihood.explain(estimates, frozenset(untold))
     message = f"{likelihood.n_customers:,} customers do not tell all parameters ({listed}): {meaning}. {_REMEDY}"
