@@ -175,16 +175,16 @@ class BGNBD(PurchaseModel):
         return np.where(n == 0, none, np.where(t == 0, -np.inf, more))
 
 
-def _explain(estimates: Mapping[str, float], untold: frozenset[str]) -> str:
+def _explain(estimates: Mapping[str, float], untold: Mapping[str, int]) -> str:
     """What it means that the data do not tell these parameters."""
     r, alpha, a, b = estimates.values()
     share, size = a / (a + b), a + b
     said = []
-    if untold & {"r", "alpha"}:
+    if "r" in untold or "alpha" in untold:
         difference = "customers hardly differ in it" if r > 1e2 else "not how much they differ"
         said.append(f"the mean purchase rate r/alpha = {r / alpha:.3g} is known, but {difference}")
-    if untold & {"a", "b"}:
-        if share < 1e-3:
+    if "a" in untold or "b" in untold:
+        if share < 1e-3 and untold.get("a", 0) <= 0:
             said.append("hardly any dropout is to be seen, as if customers never left")
         elif size > 1e2:
             said.append(f"customers do not differ in how readily they drop out (after a purchase with p = {share:.3g})")

@@ -355,11 +355,13 @@ def _likelihood(x: IntArray, m: FloatArray, weight: FloatArray) -> Likelihood:
         at = _spend_terms(p, q, distinct, weight_of, sums, log_total - n * math.log(v))
         return Evaluation((at.value - constant) / n, at.gradient / n, at.hessian / n)
 
-    starts = [np.array([p, q, scale * (q - 1) / p]) for p, q in ((3.0, 4.0), (1.0, 2.0), (20.0, 3.0), (3.0, 30.0))]
+    alike = max(scale**2 / float(weight @ (m - scale) ** 2 / n), 10.0)
+    shapes = ((3.0, 4.0), (1.0, 2.0), (20.0, 3.0), (3.0, 30.0), (alike, alike))
+    starts = [np.array([p, q, scale * (q - 1) / p]) for p, q in shapes]
     return Likelihood(GammaGamma.parameter_names, evaluate, starts, np.array([1.0, 1.0, scale]), round(n), _explain)
 
 
-def _explain(estimates: Mapping[str, float], untold: frozenset[str]) -> str:
+def _explain(estimates: Mapping[str, float], untold: Mapping[str, int]) -> str:
     """What it means that the data do not tell these parameters."""
     said = []
     if "p" in untold:

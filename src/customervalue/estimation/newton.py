@@ -24,7 +24,8 @@ _LARGEST_STEP = 4.0
 _FLATTEST = 1e-12
 #: A step of this length, by a factor of 1.6 for parameters in logarithms, that gains next to nothing is on a ridge.
 _LONG_STEP = 0.5
-#: A predicted gain below this share of the value is rounding noise: the step is taken if the gradient falls.
+#: A predicted gain below this share of the value is rounding noise: the step is taken if the gradient falls, and the
+#: search is over if it does not.
 _NOISE = 1e-13
 
 
@@ -115,7 +116,10 @@ def maximize(
             return Optimum(point, at, running.astype(np.int64), evaluations, converged=True)
         there = function(trial)
         evaluations += 1
-        gain = _gain(at, there, predicted)
+        noise = predicted <= _NOISE * max(1.0, abs(at.value))
+        gain = _gain(at, there, predicted, noise=noise)
+        if noise and gain == 0:
+            return Optimum(point, at, bound.astype(np.int64), evaluations, converged=True)
         if gain < 0.25:
             radius = 0.25 * length
         elif gain > 0.75:
@@ -124,9 +128,9 @@ def maximize(
             point, at = trial, there
 
 
-def _gain(at: Evaluation, there: Evaluation, predicted: float) -> float:
-    """Gain of a step as a share of what was predicted; of the gradient where the value is only noise."""
-    if predicted <= _NOISE * abs(at.value):
+def _gain(at: Evaluation, there: Evaluation, predicted: float, *, noise: bool) -> float:
+    """Gain of a step as a share of what was predicted; where that is rounding noise, whether the gradient falls."""
+    if noise:
         return 1.0 if np.linalg.norm(there.gradient) < np.linalg.norm(at.gradient) else 0.0
     gain = (there.value - at.value) / predicted
     return gain if np.isfinite(gain) else 0.0

@@ -75,8 +75,8 @@ def plan(frame: nw.LazyFrame[Any], options: Options, problems: list[Problem], ba
     """
     schema = frame.collect_schema()
     types = _check_schema(schema, options, problems, backend)
-    rows = frame.select(**{role: _column(options.names[role], dtype) for role, dtype in types.items()})
-    times = _Times(schema[options.names["date"]], options.grain, backend) if "date" in types else None
+    rows = frame.select(**{role: _column(options.names[role], dtype, backend) for role, dtype in types.items()})
+    times = _Times(rows.collect_schema()["date"], options.grain, backend) if "date" in types else None
     latest = _check_rows(rows, types, times, options, problems, backend)
     if problems or times is None or latest is None:
         raise InvalidInputError(SUBJECT, problems)
@@ -84,13 +84,15 @@ def plan(frame: nw.LazyFrame[Any], options: Options, problems: list[Problem], ba
     return _customers(rows, times, options, end)
 
 
-def _column(name: str, dtype: Any) -> nw.Expr:
+def _column(name: str, dtype: Any, backend: str) -> nw.Expr:
     column = nw.col(name)
     if dtype in (nw.Categorical, nw.Enum):
         return column.cast(nw.String)
     if isinstance(dtype, nw.Decimal):
         return column.cast(nw.Float64)
-    return column
+    # Arrow gives no nanoseconds to Python, and Dask finds no minimum of dates.
+    nanoseconds = isinstance(dtype, nw.Datetime) and dtype.time_unit == "ns"
+    return column.cast(nw.Datetime("us")) if nanoseconds or (backend == "dask" and dtype == nw.Date) else column
 
 
 def collect(table: nw.LazyFrame[Any], options: Options, backend: str) -> dict[str, AnyArray]:
@@ -142,7 +144,7 @@ class _Times:
 
     def day(self, column: nw.Expr) -> nw.Expr:
         if self._dask:
-            return (column.cast(nw.Datetime("us")) if self.is_date else column).dt.truncate("1d")
+            return column.dt.truncate("1d")
         return column if self.is_date else column.cast(nw.Date)
 
     def before(self, column: nw.Expr, instant: np.datetime64, *, inclusive: bool = False) -> nw.Expr:
