@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["check", "missing_column", "read", "to_frame"]
 
 _SUBJECT = "the customer summary"
+_LARGEST = 2**53  # beyond this, whole numbers have no place in a float
 Backend: TypeAlias = Literal["pandas", "polars", "pyarrow"]
 _BACKENDS: tuple[Backend, ...] = ("pandas", "polars", "pyarrow")
 _ENGINES = ("duckdb", "pyspark", "dask")
@@ -114,9 +115,13 @@ class _Checker:
         """One dimension, whatever the type; None (and a problem) if it has more."""
         if np.ma.isMaskedArray(values):
             values = np.ma.filled(np.ma.asarray(values, dtype=np.float64), np.nan)
-        array = np.atleast_1d(np.asarray(values))
+        try:
+            array = np.atleast_1d(np.asarray(values))
+            shape = f"has shape {array.shape}"
+        except ValueError:  # lists of different lengths
+            array, shape = np.empty((0, 0)), "is ragged"
         if array.ndim != 1:
-            self.problems.append(Problem(name, f"`{name}` must be one-dimensional, and has shape {array.shape}"))
+            self.problems.append(Problem(name, f"`{name}` must be one-dimensional, and {shape}"))
             return None
         self.sizes[name] = array.size
         return array
@@ -214,10 +219,11 @@ def _check_counts(checker: _Checker, x: FloatArray, weight: FloatArray | None) -
     finite = np.isfinite(x)
     checker.rows("frequency", finite & (x < 0), "`frequency` must not be negative", {"frequency": x}, counts)
     checker.rows("frequency", finite & (x != np.floor(x)), "`frequency` must be whole", {"frequency": x}, counts)
+    checker.rows("frequency", finite & (x > _LARGEST), "`frequency` must be a possible count", {"frequency": x}, counts)
     if weight is None:
         return
     whole = "Weights count identical customers; they are not sampling weights."
-    bad = np.isfinite(weight) & ((weight < 0) | (weight != np.floor(weight)))
+    bad = np.isfinite(weight) & ((weight < 0) | (weight != np.floor(weight)) | (weight > _LARGEST))
     checker.rows("weights", bad, "`weights` must be whole numbers >= 0", {"weights": weight}, whole)
     if weight.size and not np.any(weight != 0):
         checker.problems.append(Problem("weights", "`weights` must not all be zero"))

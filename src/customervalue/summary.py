@@ -17,7 +17,7 @@ from customervalue.units import DAYS, check_time_unit
 if TYPE_CHECKING:
     from customervalue._typing import AnyArray, FloatArray, IntArray
 
-__all__ = ["CustomerSummary"]
+__all__ = ["CustomerSummary", "check_summary"]
 
 _HOURS_PER_DAY = 24
 _HUNDREDTHS = 100.0
@@ -107,6 +107,12 @@ class CustomerSummary:
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
             object.__setattr__(self, name, value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "unique"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._set(**state)
 
     @classmethod
     def from_frame(
@@ -224,6 +230,10 @@ class CustomerSummary:
 
     def _positions(self, rows: Any) -> AnyArray:
         positions = np.asarray(rows)
+        if positions.ndim != 1:
+            raise invalid("rows", f"customers are selected by one dimension, not by shape {positions.shape}")
+        if positions.size == 0:
+            return positions.astype(np.int64)
         if positions.dtype == np.bool_ and positions.shape != (len(self),):
             shape = f"({len(self)},), and has {positions.shape}"
             raise invalid("rows", f"a mask must have one entry per customer, shape {shape}")
@@ -273,26 +283,35 @@ class CustomerSummary:
         cells = (f"<tr><th>{escape(name)}</th><td>{escape(fact)}</td></tr>" for name, fact in self._facts())
         return f"<table><caption>{escape(self._title())}</caption>{''.join(cells)}</table>"
 
-    def require_unit(self, time_unit: str) -> None:
-        """Raise unless this summary is in `time_unit`.
 
-        Parameters
-        ----------
-        time_unit : {"W", "D", "M", "Y"}
-            The unit a model was fitted in.
+def check_summary(customers: Any, time_unit: str | None = None) -> None:
+    """Raise unless `customers` is a summary, in `time_unit` if one is given.
 
-        Raises
-        ------
-        InvalidInputError
-            If the units differ.
+    Parameters
+    ----------
+    customers : CustomerSummary
+        What a model was given.
+    time_unit : {"W", "D", "M", "Y"}, optional
+        The unit of the model.
 
-        Examples
-        --------
-        >>> CustomerSummary(frequency=2, recency=30.43, T=38.86).require_unit("W")
-        """
-        if time_unit != self.time_unit:
-            rule = f"the model is in time unit {time_unit!r} and the summary in {self.time_unit!r}"
-            raise invalid("customers", rule, "Summarize in the model's unit, or fit a model in the summary's.")
+    Raises
+    ------
+    InvalidInputError
+        If it is something else, or the units differ.
+
+    Examples
+    --------
+    >>> check_summary(CustomerSummary(frequency=2, recency=30.43, T=38.86), "W")
+    """
+    if not isinstance(customers, CustomerSummary):
+        rule = f"`customers` must be a CustomerSummary, and is a {type(customers).__name__}"
+        advice = (
+            "Make one: summarize(log) from transactions, CustomerSummary.from_frame(frame) from one row per customer."
+        )
+        raise invalid("customers", rule, advice)
+    if time_unit is not None and time_unit != customers.time_unit:
+        rule = f"the model is in time unit {time_unit!r} and the summary in {customers.time_unit!r}"
+        raise invalid("customers", rule, "Summarize in the model's unit, or fit a model in the summary's.")
 
 
 def _equal(mine: Any, theirs: Any) -> bool:

@@ -7,7 +7,15 @@ from typing import Literal
 
 from customervalue.errors import invalid
 
-__all__ = ["DAYS", "TimeUnit", "check_discount_rate", "check_horizon", "check_time_unit", "force_of_interest"]
+__all__ = [
+    "DAYS",
+    "TimeUnit",
+    "check_discount_rate",
+    "check_horizon",
+    "check_number",
+    "check_time_unit",
+    "force_of_interest",
+]
 
 TimeUnit = Literal["D", "W", "M", "Y"]
 
@@ -17,14 +25,14 @@ DAYS: dict[str, float] = {"D": 1.0, "W": 7.0, "M": 365.25 / 12, "Y": 365.25}
 
 def check_time_unit(unit: str) -> str:
     """Return `unit` if it names a period, raise otherwise."""
-    if unit not in DAYS:
+    if not isinstance(unit, str) or unit not in DAYS:
         raise invalid("time_unit", f"`time_unit` must be one of {', '.join(DAYS)}, and is {unit!r}")
     return unit
 
 
 def check_horizon(horizon: float) -> float:
     """Return `horizon` as a float if it is a finite length of time >= 0, raise otherwise."""
-    value = _number("horizon", horizon)
+    value = check_number("horizon", horizon)
     if not (value >= 0 and math.isfinite(value)):
         raise invalid("horizon", f"`horizon` must be finite and not negative, and is {value:g}")
     return value
@@ -32,7 +40,7 @@ def check_horizon(horizon: float) -> float:
 
 def check_discount_rate(discount_rate: float) -> float:
     """Return `discount_rate` as a float if it is a finite annual rate >= 0, raise otherwise."""
-    value = _number("discount_rate", discount_rate)
+    value = check_number("discount_rate", discount_rate)
     if not (value >= 0 and math.isfinite(value)):
         advice = "It is an annual effective rate: 0.15 is 15 % a year."
         raise invalid("discount_rate", f"`discount_rate` must be finite and not negative, and is {value:g}", advice)
@@ -62,8 +70,9 @@ def force_of_interest(discount_rate: float, unit: str) -> float:
     return math.log1p(check_discount_rate(discount_rate)) * DAYS[check_time_unit(unit)] / DAYS["Y"]
 
 
-def _number(argument: str, value: float) -> float:
+def check_number(argument: str, value: float) -> float:
+    """Return `value` as a float if it can be one, raise otherwise."""
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise invalid(argument, f"`{argument}` must be a number, and is {value!r}") from None

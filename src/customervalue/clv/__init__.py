@@ -5,11 +5,13 @@ from __future__ import annotations
 from customervalue.clv.bg_nbd import BGNBD
 from customervalue.clv.gamma_gamma import GammaGamma, SpendInference
 from customervalue.clv.lifetime_value import customer_lifetime_value, new_customer_lifetime_value
+from customervalue.clv.mbg_nbd import MBGNBD
 from customervalue.estimation.inference import Inference
 from customervalue.estimation.priors import LogNormal
 
 __all__ = [
     "BGNBD",
+    "MBGNBD",
     "GammaGamma",
     "Inference",
     "LogNormal",

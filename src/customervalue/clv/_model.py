@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -12,8 +13,6 @@ from customervalue.errors import InvalidInputError, Problem, invalid
 from customervalue.estimation.inference import Inference
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from customervalue._typing import FloatArray
 
 __all__ = ["ParametricModel", "check_times"]
@@ -79,6 +78,8 @@ class ParametricModel:
         InvalidInputError
             If `data` is of another model, of an unknown version, or lacks a parameter.
         """
+        if not isinstance(data, Mapping):
+            raise invalid("data", f"`data` must be a dictionary of a {cls.__name__}, and is a {type(data).__name__}")
         if data.get("model") != cls.__name__:
             raise invalid("data", f"this is a dictionary of {data.get('model')!r}, not of {cls.__name__!r}")
         if data.get("version") != _VERSION:
@@ -90,7 +91,12 @@ class ParametricModel:
             wrong = ", ".join(sorted(set(values) ^ (known - {"inference"})))
             raise invalid("data", f"the dictionary of a {cls.__name__} lacks or does not know: {wrong}")
         inference = data.get("inference")
-        values["inference"] = None if inference is None else cls._inference_type().from_dict(inference)
+        try:
+            values["inference"] = None if inference is None else cls._inference_type().from_dict(inference)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise invalid(
+                "data", f"the inference in the dictionary of a {cls.__name__} is incomplete: {error}"
+            ) from error
         return cls(**values)
 
     @classmethod

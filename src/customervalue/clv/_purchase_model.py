@@ -11,7 +11,9 @@ import numpy as np
 from customervalue.clv._model import ParametricModel, check_times
 from customervalue.errors import ConvergenceError, invalid
 from customervalue.estimation.fit import fit
+from customervalue.estimation.priors import check_prior
 from customervalue.numerics.along_time import by_frequency
+from customervalue.summary import check_summary
 from customervalue.units import check_horizon, force_of_interest
 
 if TYPE_CHECKING:
@@ -124,14 +126,22 @@ class PurchaseModel(ParametricModel, ABC):
         >>> round(model.inference.log_likelihood, 3)
         -9582.429
         """
-        if customers.n_customers < len(cls.parameter_names):
+        check_summary(customers)
+        told = set(check_prior(prior, cls.parameter_names)) == set(cls.parameter_names)
+        if customers.n_customers < len(cls.parameter_names) and not told:
             need = f"{len(cls.parameter_names)} parameters need at least as many customers"
             raise invalid("customers", f"{need}, and there are {customers.n_customers}")
-        if not np.any((customers.frequency > 0) & (customers.weights is None or customers.weights > 0)):
+        weights = 1 if customers.weights is None else customers.weights
+        if not np.any(customers.frequency * weights) and not told:
             raise ConvergenceError(
                 f"nobody among these {customers.n_customers:,} customers bought twice: the likelihood rises for ever "
-                "as the purchase rate goes to zero, and has no maximum. Observe them for longer, or check that "
-                "`frequency` is the number of purchases less the first."
+                "as the purchase rate goes to zero, and has no maximum. Observe them for longer, check that "
+                "`frequency` is the number of purchases less the first, or give a `prior` for every parameter."
+            )
+        if not np.any(customers.T > 0):
+            raise ConvergenceError(
+                "no time has passed, T is 0 for everyone: the likelihood rises for ever as the purchase rate grows. "
+                "Check `observation_end` and the time unit."
             )
         inference = fit(cls._likelihood(customers), prior=prior, start=start)
         extras: dict[str, Any] = {"time_unit": customers.time_unit, "inference": inference}
@@ -162,7 +172,7 @@ class PurchaseModel(ParametricModel, ABC):
         >>> model.log_likelihood(CustomerSummary(frequency=2, recency=30.43, T=38.86)).round(4)
         array([-9.4586])
         """
-        customers.require_unit(self.time_unit)
+        check_summary(customers, self.time_unit)
         rows = customers.unique
         return rows.expand(self._log_likelihood(rows.frequency, rows.recency, rows.T))
 
@@ -193,7 +203,7 @@ class PurchaseModel(ParametricModel, ABC):
         >>> model.probability_alive(CustomerSummary(frequency=2, recency=30.43, T=38.86)).round(4)
         array([0.7266])
         """
-        customers.require_unit(self.time_unit)
+        check_summary(customers, self.time_unit)
         rows = customers.unique
         values = self._log_alive(rows.frequency, rows.recency, rows.T)
         return rows.expand(values if log else np.exp(values))
@@ -231,7 +241,7 @@ class PurchaseModel(ParametricModel, ABC):
         """
         length = check_horizon(horizon)
         if length == 0:
-            customers.require_unit(self.time_unit)
+            check_summary(customers, self.time_unit)
             return np.zeros(len(customers))
         return self._given_history(customers, partial(self._purchases_if_alive, horizon=length))
 
@@ -418,7 +428,13 @@ class PurchaseModel(ParametricModel, ABC):
         >>> model.probability_of_purchases([0, 1, 2], 39).round(4)
         array([0.5738, 0.1994, 0.0854])
         """
-        counts, times = np.broadcast_arrays(check_times("n", n), check_times("t", t))
+        counts, times = check_times("n", n), check_times("t", t)
+        try:
+            counts, times = np.broadcast_arrays(counts, times)
+        except ValueError:
+            raise invalid(
+                "n", f"`n` and `t` must fit together, and have shapes {counts.shape}, {times.shape}"
+            ) from None
         if np.any(counts != np.floor(counts)):
             raise invalid("n", "`n` must be a whole number of purchases")
         values = self._log_probability_new(counts, times)
@@ -429,7 +445,7 @@ class PurchaseModel(ParametricModel, ABC):
         self, customers: CustomerSummary, if_alive: Callable[[int, FloatArray], FloatArray]
     ) -> FloatArray:
         """P(alive) times what a customer who is alive will do."""
-        customers.require_unit(self.time_unit)
+        check_summary(customers, self.time_unit)
         rows = customers.unique
         alive = np.exp(self._log_alive(rows.frequency, rows.recency, rows.T))
         return rows.expand(alive * by_frequency(if_alive, rows.frequency, rows.T + self._clock))
@@ -445,7 +461,7 @@ class PurchaseModel(ParametricModel, ABC):
     ) -> FloatArray:
         length, delta = self._window(discount_rate, horizon)
         if length == 0:
-            customers.require_unit(self.time_unit)
+            check_summary(customers, self.time_unit)
             return np.zeros(len(customers))
         return self._given_history(customers, partial(flow, horizon=length, delta=delta))
 

@@ -17,6 +17,7 @@ from customervalue.estimation.newton import Evaluation
 from customervalue.numerics.compress import group_codes, totals
 from customervalue.numerics.gamma import digamma_difference, log_gamma_ratio, trigamma_difference
 from customervalue.numerics.ranks import RankCorrelation, rank_correlation
+from customervalue.summary import check_summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -307,6 +308,7 @@ class GammaGamma(ParametricModel):
 
 def _checked_spend(customers: CustomerSummary) -> tuple[FloatArray, IntArray]:
     """Mean spend and number of transactions in it, once every customer with any has spent something."""
+    check_summary(customers)
     mean, count = customers.monetary_value, customers.spend_count
     if mean is None:
         advice = 'Name the spend column: summarize(..., value="amount").'

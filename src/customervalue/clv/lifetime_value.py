@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from customervalue.errors import invalid
+from customervalue.summary import check_summary
 
 if TYPE_CHECKING:
     from customervalue._typing import FloatArray
@@ -105,6 +106,7 @@ def customer_lifetime_value(
     ... ).round(2)
     array([10.82,  2.49])
     """
+    check_summary(customers)
     share = _margins(margin, len(customers))
     cost = _number("cost_per_period", cost_per_period)
     if cost < 0:

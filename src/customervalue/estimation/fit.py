@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,10 @@ from customervalue.errors import ConvergenceError, WeaklyIdentifiedWarning, inva
 from customervalue.estimation.inference import Inference
 from customervalue.estimation.newton import Evaluation, Optimum, maximize
 from customervalue.estimation.priors import add_prior, check_prior
+from customervalue.units import check_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from customervalue._typing import FloatArray
     from customervalue.estimation.priors import LogNormal
@@ -126,8 +128,9 @@ def _starts(likelihood: Likelihood, start: Mapping[str, float] | None) -> Iterat
     if start is None:
         yield from (np.log(s) for s in likelihood.starts)
         return
-    values = [start.get(name, np.nan) for name in likelihood.names]
-    if set(start) != set(likelihood.names) or not all(np.isfinite(v) and v > 0 for v in values):
+    given = dict(start) if isinstance(start, Mapping) else {}
+    values = [check_number("start", given.get(name, np.nan)) for name in likelihood.names]
+    if set(given) != set(likelihood.names) or not all(np.isfinite(v) and v > 0 for v in values):
         raise invalid("start", f"`start` must give a positive number for each of {', '.join(likelihood.names)}")
     yield np.log(np.array(values, dtype=np.float64))
 

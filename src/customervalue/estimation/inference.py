@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from customervalue.errors import invalid
+from customervalue.units import check_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +65,10 @@ class Inference:
     def __post_init__(self) -> None:
         self.covariance.setflags(write=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Rebuilt from its dictionary, so that a copy is as read-only as the original.
+        return type(self).from_dict, (self.to_dict(),)
+
     @property
     def standard_errors(self) -> dict[str, float]:
         """Name -> standard error, on the natural scale."""
@@ -97,7 +102,7 @@ class Inference:
         InvalidInputError
             If `level` is not between 0 and 1.
         """
-        if not 0 < level < 1:
+        if not 0 < check_number("level", level) < 1:
             raise invalid("level", f"`level` must lie between 0 and 1, and is {level}")
         z = NormalDist().inv_cdf(0.5 + 0.5 * level)
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,10 @@ import numpy as np
 
 from customervalue.errors import InvalidInputError, Problem, invalid
 from customervalue.estimation.newton import Evaluation
+from customervalue.units import check_number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from customervalue._typing import FloatArray
 
@@ -46,7 +48,7 @@ class LogNormal:
 
     def __post_init__(self) -> None:
         for name in ("median", "sigma"):
-            value = getattr(self, name)
+            value = check_number(name, getattr(self, name))
             if not (math.isfinite(value) and value > 0):
                 raise invalid(name, f"`{name}` of a LogNormal must be positive and finite, and is {value}")
 
@@ -65,6 +67,8 @@ def check_prior(prior: Mapping[str, LogNormal] | None, names: Sequence[str]) -> 
     InvalidInputError
         If it names an unknown parameter or holds something else than a LogNormal.
     """
+    if prior is not None and not isinstance(prior, Mapping):
+        raise invalid("prior", f"`prior` must map names of parameters to LogNormals, and is a {type(prior).__name__}")
     given = dict(prior or {})
     known = f"The parameters are {', '.join(names)}."
     problems = [Problem("prior", f"there is no parameter {name!r}", known) for name in given if name not in names]

@@ -77,9 +77,9 @@ def plan(frame: nw.LazyFrame[Any], options: Options, problems: list[Problem], ba
     types = _check_schema(schema, options, problems, backend)
     rows = frame.select(**{role: _column(options.names[role], dtype, backend) for role, dtype in types.items()})
     times = _Times(rows.collect_schema()["date"], options.grain, backend) if "date" in types else None
-    latest = _check_rows(rows, types, times, options, problems, backend)
+    size, latest = _check_rows(rows, types, times, options, problems, backend)
     if problems or times is None or latest is None:
-        raise InvalidInputError(SUBJECT, problems)
+        raise InvalidInputError(SUBJECT, problems, size)
     end = int(to_ticks(latest if options.end is None else options.end, options.grain))
     return _customers(rows, times, options, end)
 
@@ -193,10 +193,15 @@ def _check_rows(
     options: Options,
     problems: list[Problem],
     backend: str,
-) -> np.datetime64 | None:
-    """Count what is wrong in one query; fetch the first offending rows only if there are any."""
+) -> tuple[int | None, np.datetime64 | None]:
+    """Count what is wrong in one query, and fetch the first offending rows only if there are any.
+
+    Returns
+    -------
+    Rows of the log and its last date, where they can be known.
+    """
     if not types:
-        return None
+        return None, None
     checked = {key: (rule, predicate) for key, rule, predicate in _broken(types, options)}
     facts = {key: _count(predicate) for key, (_, predicate) in checked.items()}
     if times is not None:
@@ -204,21 +209,21 @@ def _check_rows(
         if not problems:
             facts["counted"] = _count(_counted(times, options))
     found = _collected(rows.select(rows=nw.len(), **facts), backend).rows(named=True)[0]
-    if found["rows"] == 0:
+    size = int(found["rows"])
+    if size == 0:
         problems.append(Problem("log", "there must be at least one transaction, and there is none"))
-        return None
     names = {role: options.names[role] for role in types}
     for key, (rule, predicate) in checked.items():
         if found[key]:
             first = _collected(rows.filter(predicate).head(SHOWN), backend).rows(named=True)
             problems.append(rule.problem(int(found[key]), "; ".join(describe(names, row) for row in first)))
     if found.get("latest") is None:
-        return None
+        return size, None
     latest = np.datetime64(found["latest"], "us")
     check_period(options, np.datetime64(found["earliest"], "us"), latest, problems)
     if not problems and not found["counted"]:
         problems.append(no_rows_left(options))
-    return latest
+    return size, latest
 
 
 def _broken(types: dict[str, Any], options: Options) -> Iterator[tuple[str, Rule, nw.Expr]]:
@@ -264,7 +269,7 @@ def _customers(rows: nw.LazyFrame[Any], times: _Times, options: Options, end: in
         repeat = nw.when(nw.col("grain") > nw.col("first")).then(nw.col("value")).otherwise(nw.lit(0.0))
         rows = rows.join(firsts, on="customer_id", how="inner").with_columns(value=repeat)
     sums = {name: nw.col(name).sum() for name in extra}
-    grains = rows.group_by("customer_id", "grain").agg(rows=nw.len(), **sums)
+    grains = rows.group_by("customer_id", "grain").agg(**(sums or {"rows": nw.len()}))
     customers = grains.group_by("customer_id").agg(
         transactions=nw.len(), first=nw.col("grain").min(), last=nw.col("grain").max(), **sums
     )
@@ -275,7 +280,8 @@ def _customers(rows: nw.LazyFrame[Any], times: _Times, options: Options, end: in
 
 def _measures(customers: nw.LazyFrame[Any], times: _Times, options: Options, end: int) -> nw.LazyFrame[Any]:
     """Turn counts, ticks and totals into frequency, recency, T and monetary value."""
-    first, last = times.ticks(nw.col("first")), times.ticks(nw.col("last"))
+    customers = customers.with_columns(first=times.ticks(nw.col("first")), last=times.ticks(nw.col("last")))
+    first, last = nw.col("first"), nw.col("last")
     transactions = nw.col("transactions").cast(nw.Int64)
     # One division of whole numbers by the same float is equal to the last bit in every engine, but Polars multiplies
     # by the reciprocal of a constant: make it a column.

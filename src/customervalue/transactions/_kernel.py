@@ -14,6 +14,8 @@ __all__ = ["Collapsed", "code_integers", "code_values", "collapse"]
 #: Whole-number ids are their own codes while their range has at most this many cells per row.
 _CELLS_PER_ROW = 4
 _BITS = 63
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_LONGEST_CHAIN = 32
 
 
 class Collapsed(NamedTuple):
@@ -106,19 +108,32 @@ def code_integers(ids: AnyArray) -> tuple[IntArray, AnyArray]:
     spread = int(ids.max()) - int(lowest)
     if spread < _CELLS_PER_ROW * ids.size + 1024:
         return (ids - lowest).astype(np.int64), lowest + np.arange(spread + 1, dtype=ids.dtype)
-    row_bits = ids.size.bit_length()
-    if spread.bit_length() + row_bits > _BITS:
-        return code_values(ids)
-    # Sorting (id, row) packed in one number is several times faster than an argsort.
-    packed = (ids - lowest).astype(np.int64) << row_bits
-    packed |= np.arange(ids.size)
-    packed.sort()
-    ordered = packed >> row_bits
-    new = np.concatenate([[False], ordered[1:] != ordered[:-1]])
-    codes = np.empty(ids.size, np.int64)
-    codes[packed & ((1 << row_bits) - 1)] = np.cumsum(new)
-    new[0] = True
-    return codes, lowest + ordered[new].astype(ids.dtype)
+    distinct = np.sort(ids)
+    distinct = distinct[np.concatenate([[True], distinct[1:] != distinct[:-1]])]
+    return _places(ids, distinct), distinct
+
+
+def _places(ids: AnyArray, distinct: AnyArray) -> IntArray:
+    """Place of each id among the distinct ones, by a hash table: twice as fast as a binary search or an argsort."""
+    bits = distinct.size.bit_length() + 2
+    homes = _hash(distinct, bits)
+    lengths = np.bincount(homes, minlength=1 << bits)
+    if lengths.max() > _LONGEST_CHAIN:
+        return np.searchsorted(distinct, ids)
+    order = np.argsort(homes)
+    chained = distinct[order]
+    places = (np.cumsum(lengths) - lengths)[_hash(ids, bits)]
+    wrong = np.flatnonzero(chained[places] != ids)
+    while wrong.size:
+        places[wrong] += 1
+        wrong = wrong[chained[places[wrong]] != ids[wrong]]
+    found: IntArray = order[places]
+    return found
+
+
+def _hash(ids: AnyArray, bits: int) -> IntArray:
+    """The highest bits of a multiple (Fibonacci hashing)."""
+    return ((ids.view(np.uint64) * _GOLDEN) >> np.uint64(64 - bits)).astype(np.int64)
 
 
 def code_values(ids: AnyArray) -> tuple[IntArray, AnyArray]:

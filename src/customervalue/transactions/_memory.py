@@ -108,7 +108,11 @@ def _read(log: Any, options: Options, problems: list[Problem]) -> dict[str, Any]
 
 def _array(values: Any) -> AnyArray:
     if np.ma.isMaskedArray(values):
-        return np.asarray(np.ma.filled(values.astype(object), None))
+        array = np.array(values.data)
+        empty = {"M": np.datetime64("NaT"), "f": np.nan}.get(array.dtype.kind)
+        array = array.astype(object) if empty is None else array
+        array[np.ma.getmaskarray(values)] = empty
+        return array
     if isinstance(values, (list, tuple)):
         # NumPy would turn a list of numbers and text into text.
         plain = np.asarray(values) if len(set(map(type, values))) == 1 else as_labels(list(values))

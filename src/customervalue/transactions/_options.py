@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from customervalue._typing import IntArray
 
-__all__ = ["SUBJECT", "TICKS_PER_DAY", "Options", "to_ticks"]
+__all__ = ["SUBJECT", "TICKS_PER_DAY", "Options", "show_time", "to_ticks"]
 
 SUBJECT = "the transaction log"
 
@@ -71,7 +71,7 @@ class Options:
         if end is not None and end == end.astype("datetime64[D]"):
             end = end + np.timedelta64(1, "D") - np.timedelta64(1, "us")
         if start is not None and end is not None and start > end:
-            rule = f"`observation_start` ({start}) must not be after `observation_end` ({end})"
+            rule = f"`observation_start` ({show_time(start)}) must not be after `observation_end` ({show_time(end)})"
             problems.append(Problem("observation_start", rule))
         return cls(
             names={role: name for role, name in roles.items() if name is not None},
@@ -88,6 +88,15 @@ def to_ticks(times: Any, grain: str) -> IntArray:
     """Whole grains since 1970, of datetime64 in any unit; shape as given."""
     ticks: IntArray = np.asarray(times).astype(f"datetime64[{_NUMPY_UNIT[grain]}]").astype(np.int64)
     return ticks
+
+
+def show_time(time: Any) -> str:
+    """A day as a day, a time as a time."""
+    instant = np.datetime64(time, "us")
+    day = instant.astype("datetime64[D]")
+    return str(
+        day if (instant + 1).astype("datetime64[D]") != day or instant == day else instant.astype("datetime64[ms]")
+    )
 
 
 def _one_of(argument: str, value: Any, choices: tuple[str, ...]) -> str:

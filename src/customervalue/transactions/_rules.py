@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from customervalue.errors import Problem
+from customervalue.transactions._options import show_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,15 +94,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.15g}"
     return repr(str(value)) if isinstance(value, str) else str(value)
-
-
-def show_time(time: Any) -> str:
-    """A day as a day, a time as a time."""
-    instant = np.datetime64(time, "us")
-    day = instant.astype("datetime64[D]")
-    return str(
-        day if (instant + 1).astype("datetime64[D]") != day or instant == day else instant.astype("datetime64[ms]")
-    )
 
 
 def dates_problem(name: str, found: str, backend: str | None, *, zoned: bool = False) -> Problem:

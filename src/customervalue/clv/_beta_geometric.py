@@ -1,0 +1,306 @@
+"""Buying at a steady rate until, at some purchase, the customer drops out unnoticed: BG/NBD and MBG/NBD."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from customervalue.clv._purchase_model import PurchaseModel
+from customervalue.estimation.fit import Likelihood
+from customervalue.estimation.newton import Evaluation
+from customervalue.numerics.along_time import at_many, legendre_panels
+from customervalue.numerics.beta_rule import beta_rule
+from customervalue.numerics.compress import group_codes, totals
+from customervalue.numerics.elementary import log1p, softplus
+from customervalue.numerics.gamma import digamma_difference, log_gamma_ratio, trigamma_difference
+from customervalue.units import check_time_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from customervalue._typing import FloatArray, IntArray
+    from customervalue.estimation.inference import Inference
+    from customervalue.numerics.compress import UniqueRows
+    from customervalue.summary import CustomerSummary
+
+__all__ = ["BetaGeometric"]
+
+#: Rows of a batch: its arrays stay in the second-level cache, and its products are too small to wake BLAS threads.
+_BATCH = 8_192
+#: exp(-delta t) is nothing beyond delta t = 45.
+_FOREVER = 45.0
+#: Below this, a probability is computed in logarithms.
+_TINY = 1e-280
+
+
+@dataclass(frozen=True, repr=False)
+class BetaGeometric(PurchaseModel):
+    """Base of the models in which a customer may drop out at each purchase, with a probability of his own.
+
+    BG/NBD and MBG/NBD differ in when the first chance comes: at the first repeat purchase, or already at the first of
+    all. A customer with x repeat purchases has had x + `chances_at_start` of them.
+    """
+
+    parameter_names: ClassVar[tuple[str, ...]] = ("r", "alpha", "a", "b")
+    chances_at_start: ClassVar[int]
+
+    r: float
+    alpha: float
+    a: float
+    b: float
+    time_unit: str = "W"
+    inference: Inference | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._check_parameters()
+        check_time_unit(self.time_unit)
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={value:.4g}" for name, value in self.parameters.items())
+        return f"{type(self).__name__}({values}, time_unit={self.time_unit!r})"
+
+    @classmethod
+    def _likelihood(cls, customers: CustomerSummary) -> Likelihood:
+        data = _Data.of(customers.unique, cls.chances_at_start)
+        return Likelihood(
+            names=cls.parameter_names,
+            objective=data.evaluate,
+            starts=data.starts(),
+            units=np.array([1.0, data.mean_length, 1.0, 1.0]),
+            n_customers=customers.n_customers,
+            explain=_explain,
+        )
+
+    @property
+    def _clock(self) -> float:
+        return self.alpha
+
+    def _chances(self, x: IntArray) -> IntArray:
+        return x + self.chances_at_start
+
+    def _log_likelihood(self, x: IntArray, t_x: FloatArray, T: FloatArray) -> FloatArray:
+        distinct, place = np.unique(x, return_inverse=True)
+        chances = self._chances(distinct)
+        counts = log_gamma_ratio(self.r, distinct) + log_gamma_ratio(self.b, chances)
+        counts -= log_gamma_ratio(self.a + self.b, chances)
+        rate = -self.r * log1p(T / self.alpha) - x * np.log(self.alpha + T)
+        return np.asarray(counts[place] + rate - self._log_alive(x, t_x, T))
+
+    def _log_alive(self, x: IntArray, t_x: FloatArray, T: FloatArray) -> FloatArray:
+        chances = self._chances(x)
+        odds = np.log(self.a / (self.b + np.maximum(chances - 1, 0)))
+        odds += (self.r + x) * log1p((T - t_x) / (self.alpha + t_x))
+        return np.asarray(np.where(chances > 0, -softplus(odds), 0.0))
+
+    def _purchases_if_alive(self, x: int, clock: FloatArray, horizon: float) -> FloatArray:
+        shape = self.r + x
+        z = horizon / clock
+        p, weights = beta_rule(self.a, self.b + x + self.chances_at_start, (shape + 1) * float(z.max()))
+        return np.asarray(-np.expm1(-shape * log1p(np.multiply.outer(z, p))) @ (weights / p))
+
+    def _discounted_purchases_if_alive(
+        self, x: int, clock: FloatArray, horizon: float | None, delta: float
+    ) -> FloatArray:
+        return (self.r + x) * self._discounted(x, clock, horizon, delta, self.r + x + 1)
+
+    def _discounted_lifetime_if_alive(
+        self, x: int, clock: FloatArray, horizon: float | None, delta: float
+    ) -> FloatArray:
+        return clock * self._discounted(x, clock, horizon, delta, self.r + x)
+
+    def _discounted(self, x: int, clock: FloatArray, horizon: float | None, delta: float, power: float) -> FloatArray:
+        """Integral of exp(-delta clock y) E[(1 + p y)**-power] over y = t / clock; p as of a customer alive at T."""
+        b = self.b + x + self.chances_at_start
+        length = _FOREVER / delta if horizon is None else horizon
+        # y = expm1(u) / pace: the nodes lie where buying, dropout and discounting change.
+        pace = 1 + power * self.a / (self.a + b) + delta * clock
+        span = np.log1p(pace * length / clock)
+        u, weight = legendre_panels(float(span.max()))
+        stretch = (span / span.max())[:, None]
+        y = np.expm1(u * stretch) / pace[:, None]
+        measure = (y + 1 / pace[:, None]) * weight * stretch * np.exp(-delta * clock[:, None] * y)
+        p, chance = beta_rule(self.a, b, (power + 1) * float(y.max()))
+
+        def still_buying(stretched: FloatArray) -> FloatArray:
+            return np.asarray(np.exp(-power * log1p(np.multiply.outer(stretched - 1, p))) @ chance)
+
+        expected = at_many(still_buying, 1 + y.ravel()).reshape(y.shape)
+        return np.asarray((measure * expected).sum(axis=1))
+
+    def _log_probability_new(self, n: FloatArray, t: FloatArray) -> FloatArray:
+        share = t / (self.alpha + t)
+        chances = n + self.chances_at_start
+        with np.errstate(divide="ignore", invalid="ignore"):
+            both = log_gamma_ratio(self.a + self.b, chances)
+            bought = log_gamma_ratio(self.r, n) - log_gamma_ratio(1, n) - self.r * np.log1p(t / self.alpha)
+            bought += np.where(n > 0, n * np.log(share), 0.0)
+            stayed = log_gamma_ratio(self.b, chances) - both + bought
+            left = np.log(self.a) + log_gamma_ratio(self.b, np.maximum(chances - 1, 0)) - both
+            left += np.where(n > 0, _log_at_least(n, self.r, share), 0.0)
+        return np.asarray(np.where(chances > 0, np.logaddexp(stayed, left), stayed))
+
+
+def _explain(estimates: Mapping[str, float], untold: Mapping[str, int]) -> str:
+    """What it means that the data do not tell these parameters."""
+    r, alpha, a, b = estimates.values()
+    share, size = a / (a + b), a + b
+    said = []
+    if "r" in untold or "alpha" in untold:
+        difference = "customers hardly differ in it" if r > 1e2 else "not how much they differ"
+        said.append(f"the mean purchase rate r/alpha = {r / alpha:.3g} is known, but {difference}")
+    if "a" in untold or "b" in untold:
+        if share < 1e-3 and untold.get("a", 0) <= 0:
+            said.append("hardly any dropout is to be seen, as if customers never left")
+        elif size > 1e2:
+            said.append(f"customers do not differ in how readily they drop out (after a purchase with p = {share:.3g})")
+        elif size < 1e-2:
+            said.append(f"dropout looks all or nothing: {share:.0%} of buyers leave after a purchase, the others never")
+        else:
+            said.append(f"the mean dropout probability a/(a+b) = {share:.3g} is known better than its spread")
+    return "; ".join(said)
+
+
+def _log_at_least(n: FloatArray, r: float, share: FloatArray) -> FloatArray:
+    """Log probability of n or more for a negative binomial count: the regularized incomplete beta I_share(n, r)."""
+    from scipy.special import betainc, betaln
+
+    n, share = np.broadcast_arrays(np.maximum(n, 1.0), share)
+    value = betainc(n, r, share)
+    log_value = np.array(np.log(value))
+    tail = (value < _TINY) & (share > 0)
+    if np.any(tail):
+        m, w = n[tail], share[tail]
+        # I_w(m, r) = w^m (1-w)^r / (m B(m, r)) 2F1(m + r, 1; m + 1; w), a series of positive terms.
+        term, total, k = np.ones_like(w), np.ones_like(w), 0
+        while np.any(term > 1e-17 * total):
+            term = term * w * (m + r + k) / (m + 1 + k)
+            total, k = total + term, k + 1
+        log_value[tail] = m * np.log(w) + r * np.log1p(-w) - np.log(m) - betaln(m, r) + np.log(total)
+    return log_value
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """What the likelihood needs: totals by x and by T, and the rows of those who may have dropped out."""
+
+    x: IntArray
+    chances: IntArray
+    x_count: FloatArray
+    lengths: FloatArray
+    length_count: FloatArray
+    length_purchases: FloatArray
+    risk_place: IntArray
+    risk_t_x: FloatArray
+    risk_length: FloatArray
+    risk_count: FloatArray
+
+    @classmethod
+    def of(cls, rows: UniqueRows, chances_at_start: int) -> _Data:
+        """Take the totals over the distinct rows."""
+        by_x = group_codes(rows.frequency, int(rows.frequency.max()) + 1)
+        lengths, place = rows.distinct_lengths()
+        at_risk = (rows.frequency + chances_at_start > 0) & (rows.counts > 0)
+        return cls(
+            x=by_x.codes,
+            chances=by_x.codes + chances_at_start,
+            x_count=totals(by_x.inverse, rows.counts, by_x.codes.size),
+            lengths=lengths,
+            length_count=totals(place, rows.counts, lengths.size),
+            length_purchases=totals(place, rows.counts * rows.frequency, lengths.size),
+            risk_place=by_x.inverse[at_risk],
+            risk_t_x=rows.recency[at_risk],
+            risk_length=rows.T[at_risk],
+            risk_count=rows.counts[at_risk],
+        )
+
+    @property
+    def customers(self) -> float:
+        return float(self.x_count.sum())
+
+    @property
+    def mean_length(self) -> float:
+        return float(self.length_count @ self.lengths) / self.customers
+
+    def starts(self) -> list[FloatArray]:
+        """Moments of a negative binomial for r and alpha; little, middling and much dropout for a and b."""
+        mean = max(float(self.x_count @ self.x), 0.5) / self.customers
+        variance = float(self.x_count @ (self.x - mean) ** 2) / self.customers
+        r = float(np.clip(mean**2 / max(variance - mean, 1e-9), 0.05, 20.0))
+        alpha = r * self.mean_length / mean
+        return [np.array([r, alpha, a, b]) for a, b in ((1.0, 2.5), (0.01, 0.1), (0.1, 10.0), (5.0, 5.0))]
+
+    def evaluate(self, theta: FloatArray) -> Evaluation:
+        """Log-likelihood per customer at log-parameters, with gradient and Hessian."""
+        r, alpha, a, b = np.exp(theta)
+        value, gradient, hessian = self._counts(r, a, b)
+        for terms, size in ((self._lengths, self.lengths.size), (self._dropouts, self.risk_place.size)):
+            for start in range(0, size, _BATCH):
+                batch = terms(slice(start, start + _BATCH), r, alpha, a, b)
+                value, gradient, hessian = value + batch.value, gradient + batch.gradient, hessian + batch.hessian
+        n = self.customers
+        return Evaluation(float(value) / n, gradient / n, hessian / n)
+
+    def _counts(self, r: float, a: float, b: float) -> Evaluation:
+        """The terms of x alone, ln Gamma(r + x) / Gamma(r) and ln B(a, b + chances) / B(a, b)."""
+        z = np.array([[r], [b], [a + b]])
+        counts, signs = np.stack([self.x, self.chances, self.chances]), np.array([1, 1, -1])
+        value = signs @ log_gamma_ratio(z, counts) @ self.x_count
+        r_1, b_1, both_1 = signs * (digamma_difference(z, counts) @ self.x_count)
+        r_2, b_2, both_2 = signs * (trigamma_difference(z, counts) @ self.x_count)
+        gradient = np.array([r * r_1, 0.0, a * both_1, b * (both_1 + b_1)])
+        hessian = np.diag(gradient + np.array([r * r * r_2, 0.0, a * a * both_2, b * b * (both_2 + b_2)]))
+        hessian[2, 3] = hessian[3, 2] = a * b * both_2
+        return Evaluation(float(value), gradient, hessian)
+
+    def _lengths(self, rows: slice, r: float, alpha: float, _a: float, _b: float) -> Evaluation:
+        """The terms of T alone: r ln alpha - (r + x) ln(alpha + T)."""
+        T, count, purchases = self.lengths[rows], self.length_count[rows], self.length_purchases[rows]
+        logs = log1p(T / alpha)
+        passed = T / (alpha + T)
+        log_1, passed_1 = r * float(count @ logs), r * float(count @ passed)
+        bought = float(purchases.sum())
+        value = -log_1 - float(purchases @ logs) - bought * np.log(alpha)
+        gradient = np.array([-log_1, passed_1 + float(purchases @ passed) - bought, 0.0, 0.0])
+        hessian = np.zeros((4, 4))
+        hessian[0, 0] = -log_1
+        hessian[0, 1] = hessian[1, 0] = passed_1
+        hessian[1, 1] = -float((r * count + purchases) @ (passed * (1 - passed)))
+        return Evaluation(value, gradient, hessian)
+
+    def _dropouts(self, rows: slice, r: float, alpha: float, a: float, b: float) -> Evaluation:
+        """The sum of ln(1 + A4/A3) = ln(1 + exp(u)) over a batch of those who may have dropped out."""
+        place, count = self.risk_place[rows], self.risk_count[rows]
+        before = b + np.maximum(self.chances - 1, 0)
+        k = b / before
+        shape = (r + self.x)[place]
+        later, sooner = 1 / (alpha + self.risk_length[rows]), 1 / (alpha + self.risk_t_x[rows])
+        gap = (self.risk_length[rows] - self.risk_t_x[rows]) * sooner
+        silence = log1p(gap)
+        u = np.log(a / before)[place] + shape * silence
+        small = np.exp(-np.abs(u))
+        one_over = 1 / (1 + small)
+        value = count @ (np.maximum(u, 0) - np.log(one_over))
+        second = small * one_over
+        first = count * np.where(u > 0, one_over, second)
+        second *= count * one_over
+        # Derivatives of u by ln r, ln alpha, ln a, ln b; then what the second derivatives add to their products.
+        by = np.empty((7, u.size))
+        slope = np.multiply(gap * later, -alpha, out=by[4])
+        np.multiply(silence, r, out=by[0])
+        np.multiply(shape, slope, out=by[1])
+        by[2] = 1.0
+        by[3] = (-k)[place]
+        np.multiply(by[1], alpha * (later + sooner), out=by[5])
+        by[6] = (k * k)[place]
+        weights = np.empty((5, u.size))
+        np.multiply(by[:4], second, out=weights[:4])
+        weights[4] = first
+        sums = by @ weights.T
+        gradient, hessian = sums[:4, 4], sums[:4, :4]
+        cross = r * sums[4, 4]
+        hessian += np.diag(gradient * (1, 1, 0, 1) - (0, sums[5, 4], 0, -sums[6, 4]))
+        hessian[0, 1] += cross
+        hessian[1, 0] += cross
+        return Evaluation(float(value), gradient, hessian)
