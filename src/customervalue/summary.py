@@ -213,7 +213,7 @@ class CustomerSummary:
 
     def __getitem__(self, rows: Any) -> CustomerSummary:
         """Select customers by mask, slice, array of positions or one position."""
-        if isinstance(rows, (int, np.integer)):
+        if isinstance(rows, (int, np.integer)) and not isinstance(rows, bool):
             index = np.atleast_1d(np.arange(len(self))[rows])
         elif isinstance(rows, slice):
             index = np.arange(len(self))[rows]

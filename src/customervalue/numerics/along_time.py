@@ -88,12 +88,12 @@ def at_many(function: Callable[[FloatArray], FloatArray], times: FloatArray) -> 
         return function(times)
     middle = 0.5 * (high + low)
 
-    points = chebyshev.chebpts1(nodes)
-    values = function(np.exp(middle + half * points))
+    angles = np.pi * (np.arange(nodes) + 0.5) / nodes
+    values = function(np.exp(middle + half * np.cos(angles)))
     if values.min() < np.finfo(np.float64).tiny:
         return function(times)
-    # The interpolant at Chebyshev points, by the discrete orthogonality of the polynomials.
-    coefficients = chebyshev.chebvander(points, nodes - 1).T @ np.log(values) * (2 / nodes)
+    # The interpolant at Chebyshev points, by the discrete orthogonality of the polynomials cos(k angle).
+    coefficients = np.cos(np.multiply.outer(np.arange(nodes), angles)) @ np.log(values) * (2 / nodes)
     coefficients[0] /= 2
     if np.max(np.abs(coefficients[-3:])) > _CONVERGED * max(1.0, float(np.max(np.abs(coefficients)))):
         return function(times)

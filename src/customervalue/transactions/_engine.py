@@ -14,7 +14,7 @@ import numpy as np
 
 from customervalue._columns import missing_column
 from customervalue.errors import InvalidInputError, Problem
-from customervalue.transactions._kernel import as_labels
+from customervalue.transactions._kernel import as_int64, as_labels
 from customervalue.transactions._options import SUBJECT, TICKS_PER_DAY, Options, to_ticks
 from customervalue.transactions._rules import (
     SHOWN,
@@ -75,7 +75,7 @@ def plan(frame: nw.LazyFrame[Any], options: Options, problems: list[Problem], ba
     """
     schema = frame.collect_schema()
     types = _check_schema(schema, options, problems, backend)
-    rows = frame.select(**{role: _column(options.names[role], dtype, backend) for role, dtype in types.items()})
+    rows = frame.select(**{role: _column(role, options.names[role], types[role], backend) for role in types})
     times = _Times(rows.collect_schema()["date"], options.grain, backend) if "date" in types else None
     size, latest = _check_rows(rows, types, times, options, problems, backend)
     if problems or times is None or latest is None:
@@ -84,11 +84,11 @@ def plan(frame: nw.LazyFrame[Any], options: Options, problems: list[Problem], ba
     return _customers(rows, times, options, end)
 
 
-def _column(name: str, dtype: Any, backend: str) -> nw.Expr:
+def _column(role: str, name: str, dtype: Any, backend: str) -> nw.Expr:
     column = nw.col(name)
     if dtype in (nw.Categorical, nw.Enum):
         return column.cast(nw.String)
-    if isinstance(dtype, nw.Decimal):
+    if role == "value" and isinstance(dtype, nw.Decimal):
         return column.cast(nw.Float64)
     # Arrow gives no nanoseconds to Python, and Dask finds no minimum of dates.
     nanoseconds = isinstance(dtype, nw.Datetime) and dtype.time_unit == "ns"
@@ -104,7 +104,7 @@ def collect(table: nw.LazyFrame[Any], options: Options, backend: str) -> dict[st
     columns = {name: frame[name].to_numpy() for name in frame.columns if name != "customer_id"}
     ids = frame["customer_id"]
     labels = ids.to_numpy() if ids.dtype.is_numeric() or ids.dtype == nw.Boolean else as_labels(ids.to_list())
-    return {"customer_id": labels.astype(np.int64) if ids.dtype.is_signed_integer() else labels, **columns}
+    return {"customer_id": as_int64(labels), **columns}
 
 
 def _collected(frame: nw.LazyFrame[Any], backend: str) -> nw.DataFrame[Any]:

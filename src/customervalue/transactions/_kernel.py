@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from customervalue._typing import AnyArray, FloatArray, IntArray
 
-__all__ = ["Collapsed", "code_integers", "code_values", "collapse"]
+__all__ = ["Collapsed", "as_int64", "as_labels", "code_integers", "code_values", "collapse"]
 
 #: Whole-number ids are their own codes while their range has at most this many cells per row.
 _CELLS_PER_ROW = 4
@@ -75,9 +75,9 @@ def collapse(codes: IntArray, ticks: IntArray, values: FloatArray | None, *, inc
     first, last = keys[ends - transactions] & mask, keys[ends - 1] & mask
     total: FloatArray | None = None
     if values is not None:
-        # The repeat values are added up as they are: the total less the first would cancel.
         firsts: AnyArray = np.zeros(size, dtype)
         firsts[present] = first
+        # The repeat values are added up as they are: the total less the first would cancel.
         counted: FloatArray = values if include_first else np.where(offsets > firsts[codes], values, 0.0)
         sums: AnyArray = np.bincount(codes, weights=counted, minlength=size)
         total = sums[present]
@@ -169,6 +169,12 @@ def code_values(ids: AnyArray) -> tuple[IntArray, AnyArray]:
     places = dict(zip(distinct, range(len(distinct)), strict=True))
     codes = np.fromiter(map(places.__getitem__, listed), np.int64, len(listed))
     return codes, as_labels(distinct)
+
+
+def as_int64(ids: AnyArray) -> AnyArray:
+    """Whole numbers as int64 if they fit, everything else as it is."""
+    fits = ids.dtype.kind == "i" or (ids.dtype.kind == "u" and int(ids.max()) <= np.iinfo(np.int64).max)
+    return ids.astype(np.int64, copy=False) if fits else ids
 
 
 def as_labels(distinct: list[object]) -> AnyArray:

@@ -11,7 +11,7 @@ import numpy as np
 
 from customervalue._columns import missing_column
 from customervalue.errors import InvalidInputError, Problem
-from customervalue.transactions._kernel import as_labels, code_integers, code_values, collapse
+from customervalue.transactions._kernel import as_int64, as_labels, code_integers, code_values, collapse
 from customervalue.transactions._options import SUBJECT, Options, to_ticks
 from customervalue.transactions._rules import (
     SHOWN,
@@ -218,10 +218,7 @@ def _codes(ids: Any) -> tuple[IntArray, AnyArray]:
     """Code ids in ascending order."""
     if isinstance(ids, np.ndarray) or ids.dtype != _narwhals().String:
         array = _native(ids)
-        if array.dtype.kind not in "iu":
-            return code_values(array)
-        fits = array.dtype.kind == "i" or int(array.max()) <= np.iinfo(np.int64).max
-        return code_integers(array.astype(np.int64, copy=False) if fits else array)
+        return code_integers(as_int64(array)) if array.dtype.kind in "iu" else code_values(array)
     # The library's own hash join codes text several times faster than Python does.
     frame = ids.alias("id").to_frame().with_row_index("row")
     labels = frame.select("id").unique("id").sort("id").with_row_index("code")
