@@ -24,6 +24,8 @@ _LARGEST_STEP = 4.0
 _FLATTEST = 1e-12
 #: A step of this length, by a factor of 1.6 for parameters in logarithms, that gains next to nothing is on a ridge.
 _LONG_STEP = 0.5
+#: Nearer to a bound than this is at it.
+_TOUCH = 1e-9
 #: A predicted gain below this share of the value is rounding noise: the step is taken if the gradient falls, and the
 #: search is over if it does not.
 _NOISE = 1e-13
@@ -101,22 +103,23 @@ def maximize(
     point, at = start, function(start)
     radius, evaluations = 2.0, 1
     while True:
-        bound = np.sign(at.gradient) * (((point <= lower) & (at.gradient < 0)) | ((point >= upper) & (at.gradient > 0)))
+        bound = np.sign(at.gradient) * _leaving(point, at.gradient, lower, upper)
         free = bound == 0
         if not np.any(np.abs(at.gradient[free]) > tolerance):
             return Optimum(point, at, bound.astype(np.int64), evaluations, converged=True)
         if evaluations >= _MAX_EVALUATIONS or radius < _FLATTEST:
             return Optimum(point, at, bound.astype(np.int64), evaluations, converged=False)
-        trial = np.clip(point + _step(at, free, radius), lower, upper)
-        step = trial - point
+        step = _step_in_box(at, point, free, radius, lower, upper)
         length = float(np.max(np.abs(step)))
         predicted = float(at.gradient @ step + 0.5 * step @ at.hessian @ step)
         if length > _LONG_STEP and predicted <= negligible:
             running = bound + np.sign(step) * (np.abs(step) > 0.5 * length)
             return Optimum(point, at, running.astype(np.int64), evaluations, converged=True)
+        trial = point + step
+        trial = np.where(upper - trial <= _TOUCH, upper, np.where(trial - lower <= _TOUCH, lower, trial))
         there = function(trial)
         evaluations += 1
-        noise = predicted <= _NOISE * max(1.0, abs(at.value))
+        noise = abs(predicted) <= _NOISE * max(1.0, abs(at.value))
         gain = _gain(at, there, predicted, noise=noise)
         if noise and gain == 0:
             return Optimum(point, at, bound.astype(np.int64), evaluations, converged=True)
@@ -128,12 +131,33 @@ def maximize(
             point, at = trial, there
 
 
+def _leaving(point: FloatArray, direction: FloatArray, lower: FloatArray, upper: FloatArray) -> BoolArray:
+    """Which parameters touch a bound that `direction` crosses."""
+    return ((point <= lower) & (direction < 0)) | ((point >= upper) & (direction > 0))
+
+
 def _gain(at: Evaluation, there: Evaluation, predicted: float, *, noise: bool) -> float:
     """Gain of a step as a share of what was predicted; where that is rounding noise, whether the gradient falls."""
     if noise:
         return 1.0 if np.linalg.norm(there.gradient) < np.linalg.norm(at.gradient) else 0.0
     gain = (there.value - at.value) / predicted
     return gain if np.isfinite(gain) else 0.0
+
+
+def _step_in_box(
+    at: Evaluation, point: FloatArray, free: BoolArray, radius: float, lower: FloatArray, upper: FloatArray
+) -> FloatArray:
+    """The step of the free parameters, as far as the box allows; those it would push out of the box are held."""
+    free = free.copy()
+    while True:
+        step = _step(at, free, radius)
+        outward = _leaving(point, step, lower, upper)
+        if not outward.any() or free.sum() == 1:
+            break
+        free[np.argmax(np.where(outward, np.abs(step), -1.0))] = False
+    moving = step != 0
+    room = np.where(step > 0, upper - point, lower - point)
+    return step * min(1.0, float(np.min(room[moving] / step[moving], initial=1.0)))
 
 
 def _step(at: Evaluation, free: BoolArray, radius: float) -> FloatArray:
