@@ -18,7 +18,7 @@ from customervalue.numerics.gamma import digamma_difference, log_gamma_ratio, tr
 from customervalue.units import check_time_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from customervalue._typing import FloatArray, IntArray
     from customervalue.estimation.inference import Inference
@@ -142,7 +142,7 @@ class BetaGeometric(PurchaseModel):
         return np.asarray(np.where(chances > 0, np.logaddexp(stayed, left), stayed))
 
 
-def _explain(estimates: Mapping[str, float], untold: Mapping[str, int]) -> str:
+def _explain(estimates: Mapping[str, float], untold: Collection[str]) -> str:
     """What it means that the data do not tell these parameters."""
     r, alpha, a, b = estimates.values()
     share, size = a / (a + b), a + b
@@ -151,7 +151,7 @@ def _explain(estimates: Mapping[str, float], untold: Mapping[str, int]) -> str:
         difference = "customers hardly differ in it" if r > 1e2 else "not how much they differ"
         said.append(f"the mean purchase rate r/alpha = {r / alpha:.3g} is known, but {difference}")
     if "a" in untold or "b" in untold:
-        if share < 1e-3 and untold.get("a", 0) <= 0:
+        if share < 1e-3 and a < 1e2:
             said.append("hardly any dropout is to be seen, as if customers never left")
         elif size > 1e2:
             said.append(f"customers do not differ in how readily they drop out (after a purchase with p = {share:.3g})")

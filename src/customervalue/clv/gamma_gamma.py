@@ -20,7 +20,7 @@ from customervalue.numerics.ranks import RankCorrelation, rank_correlation
 from customervalue.summary import check_summary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from customervalue._typing import BoolArray, FloatArray, IntArray
     from customervalue.estimation.priors import LogNormal
@@ -363,7 +363,7 @@ def _likelihood(x: IntArray, m: FloatArray, weight: FloatArray) -> Likelihood:
     return Likelihood(GammaGamma.parameter_names, evaluate, starts, np.array([1.0, 1.0, scale]), round(n), _explain)
 
 
-def _explain(estimates: Mapping[str, float], untold: Mapping[str, int]) -> str:
+def _explain(estimates: Mapping[str, float], untold: Collection[str]) -> str:
     """What it means that the data do not tell these parameters."""
     said = []
     if "p" in untold:

@@ -16,7 +16,7 @@ from customervalue.estimation.priors import add_prior, check_prior
 from customervalue.units import check_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from customervalue._typing import FloatArray
     from customervalue.estimation.priors import LogNormal
@@ -56,8 +56,7 @@ class Likelihood:
         A typical size for each parameter: time scale, currency scale, or 1.
     n_customers : int
     explain : callable
-        Takes the estimates (name -> value) and those the data do not tell (name -> 1 if it runs to infinity, -1 if to
-        zero, 0 if it is only very uncertain); says in words what that means.
+        Takes the estimates (name -> value) and the names of those the data do not tell; says in words what that means.
     """
 
     names: tuple[str, ...]
@@ -65,7 +64,7 @@ class Likelihood:
     starts: Sequence[FloatArray]
     units: FloatArray
     n_customers: int
-    explain: Callable[[Mapping[str, float], Mapping[str, int]], str]
+    explain: Callable[[Mapping[str, float], Collection[str]], str]
 
 
 def fit(
@@ -174,13 +173,12 @@ def _inference(likelihood: Likelihood, optimum: Optimum, evaluations: int) -> In
 
 def _warn(likelihood: Likelihood, optimum: Optimum) -> None:
     """Say in words what the data cannot tell."""
-    names = _untold(likelihood, optimum)
-    if not names:
+    untold = _untold(likelihood, optimum)
+    if not untold:
         return
     running = dict(zip(likelihood.names, optimum.running.tolist(), strict=True))
-    untold = {name: running[name] for name in names}
-    groups = [(way, [name for name, sign in untold.items() if sign == this]) for this, way in _WAYS.items()]
-    listed = "; ".join(f"{' and '.join(members)} {way[len(members) > 1]}" for way, members in groups if members)
+    groups = [(way, [name for name in untold if running[name] == sign]) for sign, way in _WAYS.items()]
+    listed = "; ".join(f"{' and '.join(names)} {way[len(names) > 1]}" for way, names in groups if names)
     estimates = dict(zip(likelihood.names, np.exp(optimum.point).tolist(), strict=True))
     meaning = likelihood.explain(estimates, untold)
     message = f"{likelihood.n_customers:,} customers do not tell all parameters ({listed}): {meaning}. {_REMEDY}"
