@@ -58,7 +58,7 @@ def histories(draw: st.DrawFn, most: int = 12) -> CustomerSummary:
 # ---- always numbers; filterwarnings turns every warning into a failure
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(purchase_models, histories(), horizons, rates)
 def test_predictions_are_numbers(model: Purchases, customers: CustomerSummary, horizon: float, rate: float) -> None:
     alive = model.probability_alive(customers)
@@ -76,7 +76,7 @@ def test_predictions_are_numbers(model: Purchases, customers: CustomerSummary, h
     assert np.all(expected <= most * (1 + TWO_RULES))
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(purchase_models, histories(), log_uniform(-4, 2))
 def test_the_whole_future_is_a_number(model: Purchases, customers: CustomerSummary, rate: float) -> None:
     purchases = model.discounted_expected_purchases(customers, discount_rate=rate)
@@ -94,7 +94,7 @@ def test_a_new_customer_is_a_number(model: Purchases, horizon: float, rate: floa
     assert expected <= model.r * horizon / model.alpha * (1 + TWO_RULES)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(spend_models, histories())
 def test_spend_is_a_number_between_the_two_means(model: GammaGamma, customers: CustomerSummary) -> None:
     assert customers.monetary_value is not None
@@ -157,7 +157,7 @@ def test_a_customer_without_repeat_purchases(model: Purchases, T: float) -> None
 # ---- time and money
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(purchase_models, histories(), st.lists(horizons, min_size=2, max_size=4))
 def test_expected_purchases_rise_with_the_horizon(
     model: Purchases, customers: CustomerSummary, lengths: list[float]
@@ -166,7 +166,7 @@ def test_expected_purchases_rise_with_the_horizon(
     assert np.all(np.diff(values, axis=0) >= -TWO_RULES * values[1:])
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(purchase_models, histories(), horizons, st.lists(rates, min_size=2, max_size=4))
 def test_discounting_lowers(model: Purchases, customers: CustomerSummary, horizon: float, some: list[float]) -> None:
     values = np.array(
@@ -175,7 +175,7 @@ def test_discounting_lowers(model: Purchases, customers: CustomerSummary, horizo
     assert np.all(np.diff(values, axis=0) <= TWO_RULES * values[:-1])
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(purchase_models, histories(), horizons)
 def test_a_zero_rate_is_no_discounting(model: Purchases, customers: CustomerSummary, horizon: float) -> None:
     plain = model.expected_purchases(customers, horizon)
@@ -185,7 +185,7 @@ def test_a_zero_rate_is_no_discounting(model: Purchases, customers: CustomerSumm
         np.testing.assert_allclose(same, plain, rtol=1e-11, atol=1e-300)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(purchase_models, histories(), log_uniform(-2, 1))
 def test_a_long_horizon_is_the_whole_future(model: Purchases, customers: CustomerSummary, rate: float) -> None:
     whole = model.discounted_expected_purchases(customers, discount_rate=rate)
@@ -194,7 +194,7 @@ def test_a_long_horizon_is_the_whole_future(model: Purchases, customers: Custome
     np.testing.assert_allclose(whole, long, rtol=1e-11, atol=1e-300)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(histories(), horizons, rates, log_uniform(-3, 3), log_uniform(-3, 3))
 def test_value_is_linear_in_margin(
     customers: CustomerSummary, horizon: float, rate: float, share: float, cost: float
@@ -255,7 +255,7 @@ def test_a_new_customer_is_one_with_an_empty_history(model: Purchases, horizon: 
     assert there == model.discounted_expected_purchases_new(discount_rate=rate)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(purchase_models, histories(), horizons, log_uniform(-3, 1))
 def test_a_model_in_days_is_the_model_in_weeks(
     model: Purchases, customers: CustomerSummary, horizon: float, rate: float

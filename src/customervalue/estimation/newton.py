@@ -100,7 +100,8 @@ def maximize(
     >>> maximize(bowl, np.array([1.0, 2.0]), np.full(2, -5.0), np.full(2, 5.0)).point
     array([0., 0.])
     """
-    point, at = start, function(start)
+    point = _inside(start, lower, upper)
+    at = function(point)
     radius, evaluations = 2.0, 1
     while True:
         bound = np.sign(at.gradient) * _leaving(point, at.gradient, lower, upper)
@@ -115,8 +116,7 @@ def maximize(
         if length > _LONG_STEP and predicted <= negligible:
             running = bound + np.sign(step) * (np.abs(step) > 0.5 * length)
             return Optimum(point, at, running.astype(np.int64), evaluations, converged=True)
-        trial = point + step
-        trial = np.where(upper - trial <= _TOUCH, upper, np.where(trial - lower <= _TOUCH, lower, trial))
+        trial = _inside(point + step, lower, upper)
         there = function(trial)
         evaluations += 1
         noise = abs(predicted) <= _NOISE * max(1.0, abs(at.value))
@@ -129,6 +129,11 @@ def maximize(
             radius = min(max(radius, 2 * length), _LARGEST_STEP)
         if gain > 1e-4:
             point, at = trial, there
+
+
+def _inside(point: FloatArray, lower: FloatArray, upper: FloatArray) -> FloatArray:
+    """The point, on a wall of the box where it is next to one or beyond."""
+    return np.where(upper - point <= _TOUCH, upper, np.where(point - lower <= _TOUCH, lower, point))
 
 
 def _leaving(point: FloatArray, direction: FloatArray, lower: FloatArray, upper: FloatArray) -> BoolArray:
