@@ -221,7 +221,7 @@ class _Data:
 
     @property
     def mean_length(self) -> float:
-        return float(self.length_count @ self.lengths) / self.customers
+        return float(np.average(self.lengths, weights=self.length_count))
 
     def starts(self) -> list[FloatArray]:
         """Moments of a negative binomial for r and alpha; little, middling and much dropout for a and b."""

@@ -330,7 +330,7 @@ def _checked_spend(customers: CustomerSummary) -> tuple[FloatArray, IntArray]:
 def _spenders(customers: CustomerSummary) -> tuple[IntArray, FloatArray, FloatArray]:
     """Transactions, mean spend and weight of the customers who say something about spend."""
     mean, count = _checked_spend(customers)
-    some = np.flatnonzero(count if customers.weights is None else count * customers.weights)
+    some = np.flatnonzero((count if customers.weights is None else count * customers.weights) > 0)
     weight = np.ones(some.size) if customers.weights is None else customers.weights[some].astype(np.float64)
     if (found := round(weight.sum())) < len(GammaGamma.parameter_names):
         rule = f"three parameters need at least three customers with repeat transactions, and there are {found}"
@@ -343,21 +343,21 @@ def _likelihood(x: IntArray, m: FloatArray, weight: FloatArray) -> Likelihood:
     n = float(weight.sum())
     groups = group_codes(x, int(x.max()) + 1)
     distinct, weight_of = groups.codes, totals(groups.inverse, weight, groups.codes.size)
-    constant = float(weight @ np.log(m))
+    constant = float(np.sum(weight * np.log(m)))
     log_total = constant + float(weight_of @ np.log(distinct))
-    scale = float(weight @ m) / n
-    inverse_total, weights = 1 / (m * x), np.stack([weight, weight * x])
+    scale = float(np.average(m, weights=weight))
+    inverse_total = 1 / (m * x)
 
     def evaluate(theta: FloatArray) -> Evaluation:
         p, q, v = np.exp(theta)
         sums = np.zeros((2, 3))
         for start in range(0, x.size, _BATCH):
             rows = slice(start, start + _BATCH)
-            sums += _spend_sums(inverse_total[rows], weights[:, rows], v)
+            sums += _spend_sums(inverse_total[rows], x[rows], weight[rows], v)
         at = _spend_terms(p, q, distinct, weight_of, sums, log_total - n * math.log(v))
         return Evaluation((at.value - constant) / n, at.gradient / n, at.hessian / n)
 
-    alike = max(scale**2 / float(weight @ (m - scale) ** 2 / n), 10.0)
+    alike = max(scale**2 / float(np.average((m - scale) ** 2, weights=weight)), 10.0)
     shapes = ((3.0, 4.0), (1.0, 2.0), (20.0, 3.0), (3.0, 30.0), (alike, alike))
     starts = [np.array([p, q, scale * (q - 1) / p]) for p, q in shapes]
     return Likelihood(GammaGamma.parameter_names, evaluate, starts, np.array([1.0, 1.0, scale]), round(n), _explain)
@@ -376,14 +376,14 @@ def _explain(estimates: Mapping[str, float], untold: Collection[str]) -> str:
     return "; ".join(said or ["the scale of spend is known only together with its spread"])
 
 
-def _spend_sums(inverse_total: FloatArray, weights: FloatArray, v: float) -> FloatArray:
-    """Sums over rows of ln(1 + v/S), k and k**2, k = S / (v + S), with each of the weights; shape (2, 3)."""
+def _spend_sums(inverse_total: FloatArray, x: IntArray, weight: FloatArray, v: float) -> FloatArray:
+    """Weighted sums over rows of ln(1 + v/S), k and k**2, k = S / (v + S), plain and times x; shape (2, 3)."""
     values = np.empty((3, inverse_total.size))
     stretched = 1 + v * inverse_total
     np.log(stretched, out=values[0])
     np.divide(1.0, stretched, out=values[1])
     np.multiply(values[1], values[1], out=values[2])
-    return np.asarray(weights @ values.T)
+    return np.asarray(np.stack([weight, weight * x]) @ values.T)
 
 
 def _spend_terms(

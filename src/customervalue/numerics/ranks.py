@@ -70,11 +70,11 @@ def rank_correlation(x: IntArray, y: FloatArray, counts: FloatArray) -> RankCorr
     by_x = group_codes(x, int(x.max()) + 1)
     distinct, place = np.unique(y, return_inverse=True)
     rank_x, rank_y = _ranks(by_x.inverse, by_x.codes.size, counts), _ranks(place, distinct.size, counts)
-    dx, dy = rank_x - counts @ rank_x / n, rank_y - counts @ rank_y / n
-    spread = math.sqrt(float(counts @ (dx * dx)) * float(counts @ (dy * dy)))
+    dx, dy = rank_x - np.average(rank_x, weights=counts), rank_y - np.average(rank_y, weights=counts)
+    spread = math.sqrt(float(np.sum(counts * dx * dx)) * float(np.sum(counts * dy * dy)))
     if n < 4 or spread == 0:
         return RankCorrelation(0.0, -1.0, 1.0)
-    rho = min(max(float(counts @ (dx * dy)) / spread, -1.0), 1.0)
+    rho = min(max(float(np.sum(counts * dx * dy)) / spread, -1.0), 1.0)
     if abs(rho) == 1.0:
         return RankCorrelation(rho, rho, rho)
     half = NormalDist().inv_cdf(0.975) * math.sqrt((1 + rho * rho / 2) / (n - 3))
