@@ -55,6 +55,12 @@ class Problem:
         How many rows break the rule; None where the rule is not about rows.
     first : str
         The first offending row, in words; empty where there is none.
+
+    Examples
+    --------
+    >>> print(Problem("T", "`T` must not be negative", "Check `observation_end`.", count=3, first="row 17, T=-1"))
+    `T` must not be negative: 3 rows break this (first: row 17, T=-1).
+         Check `observation_end`.
     """
 
     argument: str

@@ -89,7 +89,7 @@ def compare(customers: Customers, repeats: int) -> list[tuple[str, float, float]
     few = max(1, repeats // 3)
     fit_theirs = median_time(lambda: theirs.fit(x, t_x, T), few)
     clv.BGNBD.fit(summary)
-    rows = [
+    return [
         ("BG/NBD fit", fit_theirs, median_time(lambda: clv.BGNBD.fit(summary), repeats)),
         ("BG/NBD fit, with checks and compression", fit_theirs, median_time(fit_from_columns, repeats)),
         (
@@ -121,7 +121,6 @@ def compare(customers: Customers, repeats: int) -> list[tuple[str, float, float]
             ),
         ),
     ]
-    return rows
 
 
 def single_customer(repeats: int) -> None:

@@ -257,7 +257,7 @@ def test_frames_that_are_queries() -> None:
     lazy = CustomerSummary.from_frame(pl.from_arrow(table).lazy(), weights="weights")
     assert lazy == customers
     assert type(lazy.to_frame()) is pl.DataFrame
-    relation = duckdb.connect().from_arrow(table)
+    relation = duckdb.from_arrow(table)
     queried = CustomerSummary.from_frame(relation, weights="weights")
     assert queried == customers
     assert type(queried.to_frame()) is pa.Table

@@ -53,7 +53,7 @@ def to_library(log: dict[str, Any], library: str) -> Any:
         return table
     import duckdb
 
-    return duckdb.connect().from_arrow(table)
+    return duckdb.from_arrow(table)
 
 
 def reference(

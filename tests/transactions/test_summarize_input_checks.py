@@ -223,7 +223,7 @@ def test_an_empty_log(library: str, ids: str) -> None:
         ("observation_end", 19970930, "`observation_end` must be a date or a time"),
         ("observation_end", "1997-09-30T00:00+02:00", "`observation_end` must not carry a time zone"),
         ("observation_end", pd.NaT, "`observation_end` must be a date or a time, and is missing"),
-        ("observation_end", np.datetime64("NaT"), "`observation_end` must be a date or a time, and is missing"),
+        ("observation_end", np.datetime64("NaT", "D"), "`observation_end` must be a date or a time, and is missing"),
         ("observation_end", np.datetime64("1997-09"), "`observation_end` must be a day or a time"),
         ("observation_start", "soon", "`observation_start` must be an ISO date"),
     ],

@@ -55,6 +55,12 @@ class ParametricModel:
         -------
         dict
             With a "version", so that a later release can read it.
+
+        Examples
+        --------
+        >>> from customervalue import clv
+        >>> clv.GammaGamma(p=6.25, q=3.74, v=15.44).to_dict()
+        {'model': 'GammaGamma', 'version': 1, 'p': 6.25, 'q': 3.74, 'v': 15.44, 'inference': None}
         """
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "inference"}  # type: ignore[arg-type]
         inference = None if self.inference is None else self.inference.to_dict()
@@ -77,6 +83,14 @@ class ParametricModel:
         ------
         InvalidInputError
             If `data` is of another model, of an unknown version, or lacks a parameter.
+
+        Examples
+        --------
+        >>> import json
+        >>> from customervalue import clv
+        >>> model = clv.GammaGamma(p=6.25, q=3.74, v=15.44)
+        >>> clv.GammaGamma.from_dict(json.loads(json.dumps(model.to_dict()))) == model
+        True
         """
         if not isinstance(data, Mapping):
             raise invalid("data", f"`data` must be a dictionary of a {cls.__name__}, and is a {type(data).__name__}")

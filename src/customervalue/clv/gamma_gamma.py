@@ -57,14 +57,41 @@ class SpendInference(Inference):
     frequency_correlation: RankCorrelation = field(kw_only=True)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain numbers and lists that JSON knows."""
+        """As plain numbers and lists that JSON knows.
+
+        Returns
+        -------
+        dict
+
+        Examples
+        --------
+        >>> plain = Inference({"p": 6.0}, np.array([[1.4]]), -4056.0, 946, 6, 1e-12)
+        >>> _with_correlation(plain, RankCorrelation(0.2, 0.1, 0.3)).to_dict()["frequency_correlation"]
+        {'estimate': 0.2, 'low': 0.1, 'high': 0.3}
+        """
         correlation = self.frequency_correlation
         values = {"estimate": correlation.estimate, "low": correlation.low, "high": correlation.high}
         return {**Inference.to_dict(self), "frequency_correlation": values}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> SpendInference:
-        """Rebuild what `to_dict` gave."""
+        """Rebuild what `to_dict` gave.
+
+        Parameters
+        ----------
+        data : mapping
+
+        Returns
+        -------
+        SpendInference
+
+        Examples
+        --------
+        >>> plain = Inference({"p": 6.0}, np.array([[1.4]]), -4056.0, 946, 6, 1e-12)
+        >>> inference = _with_correlation(plain, RankCorrelation(0.2, 0.1, 0.3))
+        >>> SpendInference.from_dict(inference.to_dict()) == inference
+        True
+        """
         plain = Inference.from_dict(data)
         return _with_correlation(plain, RankCorrelation(**data["frequency_correlation"]))
 

@@ -101,6 +101,12 @@ class Inference:
         ------
         InvalidInputError
             If `level` is not between 0 and 1.
+
+        Examples
+        --------
+        >>> inference = Inference({"r": 2.0}, np.array([[0.04]]), -100.0, 50, 5, 1e-12)
+        >>> {name: (round(low, 2), round(high, 2)) for name, (low, high) in inference.confidence_intervals(0.9).items()}
+        {'r': (1.7, 2.36)}
         """
         if not 0 < check_number("level", level) < 1:
             raise invalid("level", f"`level` must lie between 0 and 1, and is {level}")
@@ -111,7 +117,17 @@ class Inference:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain numbers and lists that JSON knows; infinite values as None."""
+        """As plain numbers and lists that JSON knows; infinite values as None.
+
+        Returns
+        -------
+        dict
+
+        Examples
+        --------
+        >>> Inference({"r": 2.0}, np.array([[np.inf]]), -100.0, 50, 5, 1e-12, ("r",)).to_dict()["covariance"]
+        [[None]]
+        """
         variances = [[v if math.isfinite(v) else None for v in row] for row in self.covariance.tolist()]
         return {
             "parameters": dict(self.parameters),
@@ -134,6 +150,12 @@ class Inference:
         Returns
         -------
         Inference
+
+        Examples
+        --------
+        >>> inference = Inference({"r": 2.0}, np.array([[0.04]]), -100.0, 50, 5, 1e-12)
+        >>> Inference.from_dict(inference.to_dict()) == inference
+        True
         """
         rows = [[math.inf if v is None else v for v in row] for row in data["covariance"]]
         rest = {name: data[name] for name in ("log_likelihood", "n_customers", "iterations", "gradient_norm")}

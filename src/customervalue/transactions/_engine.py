@@ -152,7 +152,7 @@ class _Times:
         last = instant if inclusive else instant - np.timedelta64(1, "us")
         day = last.astype("datetime64[D]")
         date = dt.datetime.combine(day.item(), dt.time()) if self._dask else day.item()
-        if self.is_date or last + 1 == day + 1:
+        if self.is_date or last + np.timedelta64(1, "us") == day + np.timedelta64(1, "D"):
             return self.day(column) <= nw.lit(date)
         clock = self._clock(column) * 1_000_000 + column.dt.microsecond().cast(nw.Int64)
         return (self.day(column) < nw.lit(date)) | (

@@ -109,7 +109,7 @@ def _read(log: Any, options: Options, problems: list[Problem]) -> dict[str, Any]
 def _array(values: Any) -> AnyArray:
     if np.ma.isMaskedArray(values):
         array = np.array(values.data)
-        empty = {"M": np.datetime64("NaT"), "f": np.nan}.get(array.dtype.kind)
+        empty = {"M": np.datetime64("NaT", "us"), "f": np.nan}.get(array.dtype.kind)
         array = array.astype(object) if empty is None else array
         array[np.ma.getmaskarray(values)] = empty
         return array

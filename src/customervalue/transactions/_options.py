@@ -95,7 +95,9 @@ def show_time(time: Any) -> str:
     instant = np.datetime64(time, "us")
     day = instant.astype("datetime64[D]")
     return str(
-        day if (instant + 1).astype("datetime64[D]") != day or instant == day else instant.astype("datetime64[ms]")
+        day
+        if (instant + np.timedelta64(1, "us")).astype("datetime64[D]") != day or instant == day
+        else instant.astype("datetime64[ms]")
     )
 
 
