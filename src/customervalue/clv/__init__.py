@@ -6,6 +6,7 @@ from customervalue.clv.bg_nbd import BGNBD
 from customervalue.clv.gamma_gamma import GammaGamma, SpendInference
 from customervalue.clv.lifetime_value import customer_lifetime_value, new_customer_lifetime_value
 from customervalue.clv.mbg_nbd import MBGNBD
+from customervalue.clv.pareto_nbd import ParetoNBD
 from customervalue.estimation.inference import Inference
 from customervalue.estimation.priors import LogNormal
 
@@ -15,6 +16,7 @@ __all__ = [
     "GammaGamma",
     "Inference",
     "LogNormal",
+    "ParetoNBD",
     "SpendInference",
     "customer_lifetime_value",
     "new_customer_lifetime_value",

@@ -15,7 +15,6 @@ from customervalue.numerics.beta_rule import beta_rule
 from customervalue.numerics.compress import group_codes, totals
 from customervalue.numerics.elementary import log1p, softplus
 from customervalue.numerics.gamma import digamma_difference, log_gamma_ratio, trigamma_difference
-from customervalue.units import check_time_unit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -52,14 +51,6 @@ class BetaGeometric(PurchaseModel):
     b: float
     time_unit: str = "W"
     inference: Inference | None = field(default=None, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self._check_parameters()
-        check_time_unit(self.time_unit)
-
-    def __repr__(self) -> str:
-        values = ", ".join(f"{name}={value:.4g}" for name, value in self.parameters.items())
-        return f"{type(self).__name__}({values}, time_unit={self.time_unit!r})"
 
     @classmethod
     def _likelihood(cls, customers: CustomerSummary) -> Likelihood:

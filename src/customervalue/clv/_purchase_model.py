@@ -14,7 +14,7 @@ from customervalue.estimation.fit import fit
 from customervalue.estimation.priors import check_prior
 from customervalue.numerics.along_time import by_frequency
 from customervalue.summary import check_summary
-from customervalue.units import check_horizon, force_of_interest
+from customervalue.units import check_horizon, check_time_unit, force_of_interest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,6 +36,14 @@ class PurchaseModel(ParametricModel, ABC):
     """
 
     time_unit: str
+
+    def __post_init__(self) -> None:
+        self._check_parameters()
+        check_time_unit(self.time_unit)
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={value:.4g}" for name, value in self.parameters.items())
+        return f"{type(self).__name__}({values}, time_unit={self.time_unit!r})"
 
     @classmethod
     @abstractmethod

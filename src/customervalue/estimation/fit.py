@@ -120,7 +120,8 @@ def fit(
             f"{evaluations} evaluations from {len(likelihood.starts)} starts. {_REMEDY}"
         )
     _warn(likelihood, best)
-    return _inference(likelihood, best, evaluations)
+    value = likelihood.objective(best.point).value if beliefs else best.at.value
+    return _inference(likelihood, best, n * value, evaluations)
 
 
 def _starts(likelihood: Likelihood, start: Mapping[str, float] | None) -> Iterator[FloatArray]:
@@ -150,7 +151,7 @@ def _untold(likelihood: Likelihood, optimum: Optimum) -> list[str]:
     return [name for name, member in zip(likelihood.names, untold, strict=True) if member]
 
 
-def _inference(likelihood: Likelihood, optimum: Optimum, evaluations: int) -> Inference:
+def _inference(likelihood: Likelihood, optimum: Optimum, log_likelihood: float, evaluations: int) -> Inference:
     estimates = np.exp(optimum.point)
     free = optimum.running == 0
     values, axes = _information(likelihood, optimum)
@@ -163,7 +164,7 @@ def _inference(likelihood: Likelihood, optimum: Optimum, evaluations: int) -> In
     return Inference(
         parameters=dict(zip(likelihood.names, estimates.tolist(), strict=True)),
         covariance=0.5 * (covariance + covariance.T),
-        log_likelihood=likelihood.n_customers * likelihood.objective(optimum.point).value,
+        log_likelihood=log_likelihood,
         n_customers=likelihood.n_customers,
         iterations=evaluations,
         gradient_norm=float(np.max(gradient, initial=0.0)),

@@ -122,6 +122,8 @@ def by_frequency(
     >>> by_frequency(lambda x, t: x / t, np.array([2, 1]), np.array([4.0, 5.0]))
     array([0.5, 0.2])
     """
+    if frequency.size == 1:
+        return function(int(frequency[0]), times)
     ordered = bool(np.all(frequency[1:] >= frequency[:-1]))
     # Small integers are sorted by radix.
     small = frequency.astype(np.uint16) if frequency.max() < 2**16 else frequency

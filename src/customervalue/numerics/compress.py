@@ -211,7 +211,7 @@ def unique_rows(
     >>> rows.frequency, rows.counts, rows.inverse
     (array([0, 2]), array([1., 2.]), array([1, 0, 1]))
     """
-    ticks = find_grid([T, recency], candidates) if T.size else None
+    ticks = find_grid([T, recency], candidates) if T.size > 1 else None
     if ticks is not None:
         t_ticks, r_ticks = np.rint(T * ticks), np.rint(recency * ticks)
         lowest = t_ticks.min()
