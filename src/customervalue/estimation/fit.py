@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,14 +13,13 @@ import numpy as np
 from customervalue.errors import ConvergenceError, WeaklyIdentifiedWarning, invalid
 from customervalue.estimation.inference import Inference
 from customervalue.estimation.newton import Evaluation, Optimum, maximize
-from customervalue.estimation.priors import add_prior, check_prior
+from customervalue.estimation.priors import LogNormal, add_prior, check_prior
 from customervalue.units import check_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from customervalue._typing import FloatArray
-    from customervalue.estimation.priors import LogNormal
 
 __all__ = ["Likelihood", "fit"]
 
@@ -98,8 +98,8 @@ def fit(
         If the likelihood is flat in some direction at the maximum.
     """
     beliefs = check_prior(prior, likelihood.names)
-    scaled = {name: (b.median, b.sigma * np.sqrt(likelihood.n_customers)) for name, b in beliefs.items()}
-    per_customer = {name: type(beliefs[name])(median, float(sigma)) for name, (median, sigma) in scaled.items()}
+    root = math.sqrt(likelihood.n_customers)  # the objective is per customer, and so is its share of the prior
+    per_customer = {name: LogNormal(belief.median, belief.sigma * root) for name, belief in beliefs.items()}
 
     def objective(theta: FloatArray) -> Evaluation:
         return add_prior(likelihood.objective(theta), theta, likelihood.names, per_customer)
