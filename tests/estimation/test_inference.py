@@ -125,3 +125,16 @@ def test_fit_that_does_not_settle() -> None:
 
     with pytest.raises(ConvergenceError, match=r"(?s)did not settle in \d+ evaluations from 2 starts.*Pass `prior=`"):
         fit(likelihood(liar, [1.0, 2.0]))
+
+
+def test_the_table_of_a_fit() -> None:
+    fit = Inference({"r": 2.0, "b": 5.0}, np.diag([0.04, np.inf]), -1234.5, 1500, 7, 1e-12, ("b",))
+    table = fit.to_frame("pandas")
+    assert list(table.columns) == ["parameter", "estimate", "standard_error", "low", "high"]
+    assert table["low"].tolist() == [low for low, _ in fit.confidence_intervals().values()]
+    assert repr(fit).splitlines() == [
+        "Inference: 1,500 customers, log-likelihood -1,234.500, 7 evaluations",
+        "  r           2.0000  s.e. 0.2000  95 % interval 1.6440 to 2.4330",
+        "  b           5.0000  s.e. inf  95 % interval 0.0000 to inf",
+    ]
+    assert "<td>2.0000</td><td>0.2000</td>" in fit._repr_html_()

@@ -35,7 +35,7 @@ _BATCH = 8_192
 _SMALL = 0.2
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SpendInference(Inference):
     """What a fit of the Gamma-Gamma model knows, and how well its assumption holds.
 
@@ -55,6 +55,9 @@ class SpendInference(Inference):
     """
 
     frequency_correlation: RankCorrelation = field(kw_only=True)
+
+    def _remark(self) -> str:
+        return f", rank correlation with frequency {self.frequency_correlation}"
 
     def to_dict(self) -> dict[str, Any]:
         """As plain numbers and lists that JSON knows.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from customervalue import _columns
 from customervalue.errors import invalid
 from customervalue.units import check_number
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Inference"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Inference:
     """Estimates, their uncertainty, and how the fit ended.
 
@@ -52,6 +53,9 @@ class Inference:
     (1.644, 2.433)
     >>> inference.aic
     202.0
+    >>> inference
+    Inference: 50 customers, log-likelihood -100.000, 5 evaluations
+      r           2.0000  s.e. 0.2000  95 % interval 1.6440 to 2.4330
     """
 
     parameters: dict[str, float]
@@ -115,6 +119,61 @@ class Inference:
             name: _log_interval(self.parameters[name], error / self.parameters[name] * z)
             for name, error in self.standard_errors.items()
         }
+
+    def to_frame(self, backend: str | None = None, *, level: float = 0.95) -> Any:
+        """Return a table with one row per parameter.
+
+        Parameters
+        ----------
+        backend : {"pandas", "polars", "pyarrow"}, optional
+            A dict of columns by default.
+        level : float
+            Of the intervals, between 0 and 1.
+
+        Returns
+        -------
+        dataframe or dict of ndarray
+            Columns parameter, estimate, standard_error, low and high.
+
+        Raises
+        ------
+        InvalidInputError
+            If `backend` names no dataframe library or `level` is not between 0 and 1.
+
+        Examples
+        --------
+        >>> Inference({"r": 2.0}, np.array([[0.04]]), -100.0, 50, 5, 1e-12).to_frame()["standard_error"]
+        array([0.2])
+        """
+        intervals = np.array(list(self.confidence_intervals(level).values()))
+        columns = {
+            "parameter": np.array(list(self.parameters), dtype=object),
+            "estimate": np.array(list(self.parameters.values())),
+            "standard_error": np.array(list(self.standard_errors.values())),
+            "low": intervals[:, 0],
+            "high": intervals[:, 1],
+        }
+        return _columns.to_frame(columns, backend)
+
+    def _title(self) -> str:
+        fit = f"log-likelihood {self.log_likelihood:,.3f}, {self.iterations} evaluations"
+        return f"{type(self).__name__}: {self.n_customers:,} customers, {fit}{self._remark()}"
+
+    def _remark(self) -> str:
+        """What a kind of inference has to add to its title."""
+        return ""
+
+    def __repr__(self) -> str:
+        rows = zip(*(column.tolist() for column in self.to_frame().values()), strict=True)
+        lines = (f"  {n:<6}{e:12.4f}  s.e. {s:.4f}  95 % interval {a:.4f} to {b:.4f}" for n, e, s, a, b in rows)
+        return "\n".join([self._title(), *lines])
+
+    def _repr_html_(self) -> str:
+        table = self.to_frame()
+        head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in table)
+        rows = zip(*(column.tolist() for column in table.values()), strict=True)
+        body = "".join(f"<tr><th>{n}</th>{''.join(f'<td>{v:.4f}</td>' for v in values)}</tr>" for n, *values in rows)
+        return f"<table><caption>{self._title()}</caption><tr>{head}</tr>{body}</table>"
 
     def to_dict(self) -> dict[str, Any]:
         """As plain numbers and lists that JSON knows; infinite values as None.
