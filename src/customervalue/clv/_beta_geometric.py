@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from customervalue.clv._histories import Histories
 from customervalue.clv._purchase_model import PurchaseModel
 from customervalue.estimation.fit import Likelihood
 from customervalue.estimation.newton import Evaluation
 from customervalue.numerics.along_time import at_many, legendre_panels
 from customervalue.numerics.beta_rule import beta_rule
-from customervalue.numerics.compress import group_codes, totals
 from customervalue.numerics.elementary import log1p, softplus
 from customervalue.numerics.gamma import digamma_difference, log_gamma_ratio, trigamma_difference
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from customervalue._typing import FloatArray, IntArray
     from customervalue.estimation.inference import Inference
-    from customervalue.numerics.compress import UniqueRows
     from customervalue.summary import CustomerSummary
 
 __all__ = ["BetaGeometric"]
@@ -54,7 +53,8 @@ class BetaGeometric(PurchaseModel):
 
     @classmethod
     def _likelihood(cls, customers: CustomerSummary) -> Likelihood:
-        data = _Data.of(customers.unique, cls.chances_at_start)
+        rows, start = customers.unique, cls.chances_at_start
+        data = _Data.of(rows, rows.frequency + start > 0, chances_at_start=start)
         return Likelihood(
             names=cls.parameter_names,
             objective=data.evaluate,
@@ -172,55 +172,20 @@ def _log_at_least(n: FloatArray, r: float, share: FloatArray) -> FloatArray:
     return log_value
 
 
-@dataclass(frozen=True, slots=True)
-class _Data:
-    """What the likelihood needs: totals by x and by T, and the rows of those who may have dropped out."""
+@dataclass(frozen=True)
+class _Data(Histories):
+    """A data set, and its likelihood."""
 
-    x: IntArray
-    chances: IntArray
-    x_count: FloatArray
-    lengths: FloatArray
-    length_count: FloatArray
-    length_purchases: FloatArray
-    risk_place: IntArray
-    risk_t_x: FloatArray
-    risk_length: FloatArray
-    risk_count: FloatArray
-
-    @classmethod
-    def of(cls, rows: UniqueRows, chances_at_start: int) -> _Data:
-        """Take the totals over the distinct rows."""
-        by_x = group_codes(rows.frequency, int(rows.frequency.max()) + 1)
-        lengths, place = rows.distinct_lengths()
-        at_risk = (rows.frequency + chances_at_start > 0) & (rows.counts > 0)
-        return cls(
-            x=by_x.codes,
-            chances=by_x.codes + chances_at_start,
-            x_count=totals(by_x.inverse, rows.counts, by_x.codes.size),
-            lengths=lengths,
-            length_count=totals(place, rows.counts, lengths.size),
-            length_purchases=totals(place, rows.counts * rows.frequency, lengths.size),
-            risk_place=by_x.inverse[at_risk],
-            risk_t_x=rows.recency[at_risk],
-            risk_length=rows.T[at_risk],
-            risk_count=rows.counts[at_risk],
-        )
+    chances_at_start: int
 
     @property
-    def customers(self) -> float:
-        return float(self.x_count.sum())
-
-    @property
-    def mean_length(self) -> float:
-        return float(np.average(self.lengths, weights=self.length_count))
+    def chances(self) -> IntArray:
+        """For each distinct x, how many chances to drop out there were."""
+        return self.x + self.chances_at_start
 
     def starts(self) -> list[FloatArray]:
-        """Moments of a negative binomial for r and alpha; little, middling and much dropout for a and b."""
-        mean = max(float(self.x_count @ self.x), 0.5) / self.customers
-        variance = float(self.x_count @ (self.x - mean) ** 2) / self.customers
-        r = float(np.clip(mean**2 / max(variance - mean, 1e-9), 0.05, 20.0))
-        alpha = r * self.mean_length / mean
-        return [np.array([r, alpha, a, b]) for a, b in ((1.0, 2.5), (0.01, 0.1), (0.1, 10.0), (5.0, 5.0))]
+        """Where to begin: with middling, with little, with late and with frequent dropout."""
+        return [np.array([*self.rates(), a, b]) for a, b in ((1.0, 2.5), (0.01, 0.1), (0.1, 10.0), (5.0, 5.0))]
 
     def evaluate(self, theta: FloatArray) -> Evaluation:
         """Log-likelihood per customer at log-parameters, with gradient and Hessian."""

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from customervalue.clv._histories import Histories
 from customervalue.clv._purchase_model import PurchaseModel
 from customervalue.clv._unseen_death import Silence
 from customervalue.estimation.fit import Likelihood
 from customervalue.estimation.newton import Evaluation, maximize
 from customervalue.numerics.along_time import legendre_panels
-from customervalue.numerics.compress import UniqueRows, group_codes, totals
+from customervalue.numerics.compress import UniqueRows
 from customervalue.numerics.elementary import log1p, softplus
 from customervalue.numerics.gamma import digamma_difference, log_gamma_ratio, trigamma_difference
 from customervalue.numerics.log_concave import log_integral
@@ -102,7 +103,7 @@ class ParetoNBD(PurchaseModel):
     @classmethod
     def _likelihood(cls, customers: CustomerSummary) -> Likelihood:
         rows = customers.unique
-        data = _Data.of(rows)
+        data = _Data.of(rows, rows.recency < rows.T)
         return Likelihood(
             names=cls.parameter_names,
             objective=data.evaluate,
@@ -204,7 +205,8 @@ def _sampled(rows: UniqueRows) -> list[FloatArray]:
     total = np.cumsum(rows.counts)
     counts = np.diff(np.floor(total * (_SAMPLE / total[-1])), prepend=0.0)
     kept = np.flatnonzero(counts)
-    data = _Data.of(UniqueRows(rows.frequency[kept], rows.recency[kept], rows.T[kept], counts[kept]))
+    sample = UniqueRows(rows.frequency[kept], rows.recency[kept], rows.T[kept], counts[kept])
+    data = _Data.of(sample, sample.recency < sample.T)
     begin, reach = np.log(data.starts()[0]), np.log(1e4)
     found = maximize(data.evaluate, begin, begin - reach, begin + reach, tolerance=1e-4)
     return [np.exp(found.point)] if found.converged and not np.any(found.running) else []
@@ -230,53 +232,13 @@ def _explain(estimates: Mapping[str, float], untold: Collection[str], *, length:
     return "; ".join(said)
 
 
-@dataclass(frozen=True)
-class _Data:
-    """What the likelihood asks of a data set: totals by x, totals by T, and who may have died unseen."""
-
-    x: IntArray
-    x_count: FloatArray
-    lengths: FloatArray
-    length_count: FloatArray
-    length_purchases: FloatArray
-    risk_x: IntArray
-    risk_t_x: FloatArray
-    risk_length: FloatArray
-    risk_count: FloatArray
-
-    @classmethod
-    def of(cls, rows: UniqueRows) -> _Data:
-        """Take the totals over the distinct rows."""
-        by_x = group_codes(rows.frequency, int(rows.frequency.max()) + 1)
-        lengths, place = rows.distinct_lengths()
-        at_risk = (rows.recency < rows.T) & (rows.counts > 0)
-        return cls(
-            x=by_x.codes,
-            x_count=totals(by_x.inverse, rows.counts, by_x.codes.size),
-            lengths=lengths,
-            length_count=totals(place, rows.counts, lengths.size),
-            length_purchases=totals(place, rows.counts * rows.frequency, lengths.size),
-            risk_x=rows.frequency[at_risk],
-            risk_t_x=rows.recency[at_risk],
-            risk_length=rows.T[at_risk],
-            risk_count=rows.counts[at_risk],
-        )
-
-    @property
-    def customers(self) -> float:
-        return float(self.x_count.sum())
-
-    @property
-    def mean_length(self) -> float:
-        return float(self.length_count @ self.lengths) / self.customers
+class _Data(Histories):
+    """A data set, and its likelihood."""
 
     def starts(self) -> list[FloatArray]:
-        """Moments of a negative binomial for r and alpha; middling, little, late and early dropout for s and beta."""
-        mean = max(float(self.x_count @ self.x), 0.5) / self.customers
-        variance = float(self.x_count @ (self.x - mean) ** 2) / self.customers
-        r = float(np.clip(mean**2 / max(variance - mean, 1e-9), 0.05, 20.0))
-        T = self.mean_length
-        return [np.array([r, r * T / mean, s, b * T]) for s, b in ((0.5, 0.5), (0.05, 0.5), (3.0, 10.0), (0.3, 0.03))]
+        """Where to begin: with middling, with little, with late and with early dropout."""
+        T, pairs = self.mean_length, ((0.5, 0.5), (0.05, 0.5), (3.0, 10.0), (0.3, 0.03))
+        return [np.array([*self.rates(), s, b * T]) for s, b in pairs]
 
     def evaluate(self, theta: FloatArray) -> Evaluation:
         """Log-likelihood per customer at log-parameters, with gradient and Hessian."""
@@ -292,7 +254,7 @@ class _Data:
             terms = self._alive(shape, rate, purchases)
             value, gradient[place] = value + terms.value, gradient[place] + terms.gradient
             hessian[place, place] += terms.hessian
-        silence = Silence.of((r, alpha, s, beta), self.risk_x, self.risk_t_x, self.risk_length)
+        silence = Silence.of((r, alpha, s, beta), self.x[self.risk_place], self.risk_t_x, self.risk_length)
         for batch in silence.batches():
             terms = self._died(silence, *batch)
             value, gradient, hessian = value + terms.value, gradient + terms.gradient, hessian + terms.hessian
@@ -312,7 +274,7 @@ class _Data:
         """The sum of ln(1 + D) over a batch; all derivatives are moments over the unseen time of death."""
         r, alpha, s, beta = silence.parameters
         t_x, T, count, near = self.risk_t_x[rows], self.risk_length[rows], self.risk_count[rows], silence.near[rows]
-        shape = r + self.risk_x[rows]
+        shape = r + self.x[self.risk_place[rows]]
         u, grown, bend, f = silence.integrand(rows, nodes)
         integral = weights @ f
         odds = silence.log_factor[rows] + np.log(integral)
