@@ -30,8 +30,8 @@ __all__ = ["GammaGamma", "SpendInference"]
 
 #: Rows of a batch: its arrays stay in the second-level cache, and its products are too small to wake BLAS threads.
 _BATCH = 8_192
-#: A rank correlation of spend with frequency is not small where its whole interval lies beyond this. On CDNOW,
-#: where the model was first tried, it is 0.21 (0.14 to 0.27).
+#: A rank correlation of spend with frequency is not small where its whole interval lies beyond this. A choice, not a
+#: finding: it was set with CDNOW in view, 0.21 (0.14 to 0.27), which a limit of 0.1 would warn of.
 _SMALL = 0.2
 
 
@@ -194,7 +194,9 @@ class GammaGamma(ParametricModel):
         Warns
         -----
         AssumptionWarning
-            If spend depends on frequency more than a little, or the fitted mean spend does not exist (q <= 1).
+            If spend depends on frequency more than a little (the interval of the rank correlation lies wholly beyond
+            0.2 either way; look at `.inference.frequency_correlation` for less), or the fitted mean spend does not
+            exist (q <= 1).
         WeaklyIdentifiedWarning
             If the likelihood is flat in some direction; the message says which and what it means.
 
