@@ -280,7 +280,8 @@ def test_fit_is_that_of_lifetimes() -> None:
     customers = small_base()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        theirs = ParetoNBDFitter().fit(customers.frequency, customers.recency, customers.T)
+        # Left alone it starts at random, and now and then ends far from the maximum.
+        theirs = ParetoNBDFitter().fit(customers.frequency, customers.recency, customers.T, initial_params=np.zeros(4))
     ours = ParetoNBD.fit(customers)
     # It stops where the change of its function is small.
     assert dict(theirs.params_) == pytest.approx(ours.parameters, rel=5e-3)
