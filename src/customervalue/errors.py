@@ -13,6 +13,7 @@ __all__ = [
     "ConvergenceError",
     "CustomerValueError",
     "CustomerValueWarning",
+    "InfiniteMeanWarning",
     "InvalidInputError",
     "Problem",
     "WeaklyIdentifiedWarning",
@@ -33,6 +34,10 @@ class CustomerValueWarning(UserWarning):
 
 class WeaklyIdentifiedWarning(CustomerValueWarning):
     """The likelihood is flat in some direction: the message says what the data cannot tell."""
+
+
+class InfiniteMeanWarning(CustomerValueWarning):
+    """An expectation does not exist as a finite number: the message says why, and what to ask for instead."""
 
 
 class AssumptionWarning(CustomerValueWarning):

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from customervalue.errors import invalid
+
+if TYPE_CHECKING:
+    from customervalue._typing import FloatArray
 
 __all__ = [
     "DAYS",
@@ -14,6 +19,7 @@ __all__ = [
     "check_horizon",
     "check_number",
     "check_time_unit",
+    "check_times",
     "force_of_interest",
 ]
 
@@ -76,3 +82,14 @@ def check_number(argument: str, value: float) -> float:
         return float(value)
     except (TypeError, ValueError, OverflowError):
         raise invalid(argument, f"`{argument}` must be a number, and is {value!r}") from None
+
+
+def check_times(argument: str, times: Any) -> FloatArray:
+    """Return times as an array if all are finite and not negative, raise otherwise."""
+    try:
+        values = np.asarray(times, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise invalid(argument, f"`{argument}` must be a number or an array of numbers") from None
+    if not np.all(np.isfinite(values) & (values >= 0)):
+        raise invalid(argument, f"`{argument}` must be finite and not negative")
+    return values

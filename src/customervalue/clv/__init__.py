@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from customervalue.clv._simulation import Future
 from customervalue.clv.bg_nbd import BGNBD
 from customervalue.clv.gamma_gamma import GammaGamma, SpendInference
 from customervalue.clv.lifetime_value import customer_lifetime_value, new_customer_lifetime_value
 from customervalue.clv.mbg_nbd import MBGNBD
+from customervalue.clv.nbd import NBD
 from customervalue.clv.pareto_nbd import ParetoNBD
 from customervalue.estimation.inference import Inference
 from customervalue.estimation.priors import LogNormal
@@ -13,6 +15,8 @@ from customervalue.estimation.priors import LogNormal
 __all__ = [
     "BGNBD",
     "MBGNBD",
+    "NBD",
+    "Future",
     "GammaGamma",
     "Inference",
     "LogNormal",

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from customervalue.clv._gamma_rates import GammaRates
 from customervalue.clv._histories import Histories
-from customervalue.clv._purchase_model import PurchaseModel
+from customervalue.clv._paths import AtRandom
 from customervalue.estimation.fit import Likelihood
 from customervalue.estimation.newton import Evaluation
-from customervalue.numerics.along_time import at_many, legendre_panels
+from customervalue.numerics.along_time import at_many, by_frequency, legendre_panels
 from customervalue.numerics.beta_rule import beta_rule
+from customervalue.numerics.densities import log_beta_density, log_gamma_density
 from customervalue.numerics.elementary import log1p, softplus
 from customervalue.numerics.gamma import digamma_difference, log_gamma_ratio, trigamma_difference
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from customervalue._typing import FloatArray, IntArray
     from customervalue.estimation.inference import Inference
-    from customervalue.summary import CustomerSummary
+    from customervalue.numerics.compress import UniqueRows
 
 __all__ = ["BetaGeometric"]
 
@@ -34,7 +36,7 @@ _TINY = 1e-280
 
 
 @dataclass(frozen=True, repr=False)
-class BetaGeometric(PurchaseModel):
+class BetaGeometric(GammaRates):
     """Base of the models in which a customer may drop out at each purchase, with a probability of his own.
 
     BG/NBD and MBG/NBD differ in when the first chance comes: at the first repeat purchase, or already at the first of
@@ -42,6 +44,7 @@ class BetaGeometric(PurchaseModel):
     """
 
     parameter_names: ClassVar[tuple[str, ...]] = ("r", "alpha", "a", "b")
+    dropout_parameter: ClassVar[str] = "a"
     chances_at_start: ClassVar[int]
 
     r: float
@@ -52,21 +55,17 @@ class BetaGeometric(PurchaseModel):
     inference: Inference | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def _likelihood(cls, customers: CustomerSummary) -> Likelihood:
-        rows, start = customers.unique, cls.chances_at_start
+    def _likelihood(cls, rows: UniqueRows) -> Likelihood:
+        start = cls.chances_at_start
         data = _Data.of(rows, rows.frequency + start > 0, chances_at_start=start)
         return Likelihood(
             names=cls.parameter_names,
             objective=data.evaluate,
             starts=data.starts(),
             units=np.array([1.0, data.mean_length, 1.0, 1.0]),
-            n_customers=customers.n_customers,
+            n_customers=round(data.customers),
             explain=_explain,
         )
-
-    @property
-    def _clock(self) -> float:
-        return self.alpha
 
     def _chances(self, x: IntArray) -> IntArray:
         return x + self.chances_at_start
@@ -85,21 +84,42 @@ class BetaGeometric(PurchaseModel):
         odds += (self.r + x) * log1p((T - t_x) / (self.alpha + t_x))
         return np.asarray(np.where(chances > 0, -softplus(odds), 0.0))
 
-    def _purchases_if_alive(self, x: int, clock: FloatArray, horizon: float) -> FloatArray:
-        shape = self.r + x
-        z = horizon / clock
-        p, weights = beta_rule(self.a, self.b + x + self.chances_at_start, (shape + 1) * float(z.max()))
-        return np.asarray(-np.expm1(-shape * log1p(np.multiply.outer(z, p))) @ (weights / p))
+    def _survival(self, x: IntArray, T: FloatArray, time: float) -> FloatArray:
+        def survives(x: int, clock: FloatArray) -> FloatArray:
+            shape, z = self.r + x, time / clock
+            p, weights = self._if_alive(x, (shape + 1) * float(z.max()))
+            return np.asarray(np.exp(-shape * log1p(np.multiply.outer(z, p))) @ weights)
 
-    def _discounted_purchases_if_alive(
-        self, x: int, clock: FloatArray, horizon: float | None, delta: float
-    ) -> FloatArray:
-        return (self.r + x) * self._discounted(x, clock, horizon, delta, self.r + x + 1)
+        return by_frequency(survives, x, self.alpha + T)
 
-    def _discounted_lifetime_if_alive(
-        self, x: int, clock: FloatArray, horizon: float | None, delta: float
-    ) -> FloatArray:
-        return clock * self._discounted(x, clock, horizon, delta, self.r + x)
+    def _purchases(self, x: IntArray, T: FloatArray, start: float, stop: float) -> FloatArray:
+        def expected(x: int, clock: FloatArray) -> FloatArray:
+            shape = self.r + x
+            p, weights = self._if_alive(x, (shape + 1) * float((stop / clock).max()))
+            if start == 0:
+                return np.asarray(-np.expm1(-shape * log1p(np.multiply.outer(stop / clock, p))) @ (weights / p))
+            before = np.multiply.outer(start / clock, p)
+            during = np.multiply.outer((stop - start) / clock, p) / (1 + before)
+            still = np.exp(-shape * log1p(before))
+            return np.asarray((still * -np.expm1(-shape * log1p(during))) @ (weights / p))
+
+        return by_frequency(expected, x, self.alpha + T)
+
+    def _if_alive(self, x: int, scale: float) -> tuple[FloatArray, FloatArray]:
+        """Nodes and weights of the dropout probability of a customer who is alive after x repeat purchases."""
+        return beta_rule(self.a, self.b + x + self.chances_at_start, scale)
+
+    def _discounted_purchases(self, x: IntArray, T: FloatArray, horizon: float | None, delta: float) -> FloatArray:
+        def flow(x: int, clock: FloatArray) -> FloatArray:
+            return (self.r + x) * self._discounted(x, clock, horizon, delta, self.r + x + 1)
+
+        return by_frequency(flow, x, self.alpha + T)
+
+    def _discounted_lifetime(self, x: IntArray, T: FloatArray, horizon: float | None, delta: float) -> FloatArray:
+        def flow(x: int, clock: FloatArray) -> FloatArray:
+            return clock * self._discounted(x, clock, horizon, delta, self.r + x)
+
+        return by_frequency(flow, x, self.alpha + T)
 
     def _discounted(self, x: int, clock: FloatArray, horizon: float | None, delta: float, power: float) -> FloatArray:
         """Integral of exp(-delta clock y) E[(1 + p y)**-power] over y = t / clock; p as of a customer alive at T."""
@@ -112,7 +132,7 @@ class BetaGeometric(PurchaseModel):
         stretch = (span / span.max())[:, None]
         y = np.expm1(u * stretch) / pace[:, None]
         measure = (y + 1 / pace[:, None]) * weight * stretch * np.exp(-delta * clock[:, None] * y)
-        p, chance = beta_rule(self.a, b, (power + 1) * float(y.max()))
+        p, chance = self._if_alive(x, (power + 1) * float(y.max()))
 
         def still_buying(stretched: FloatArray) -> FloatArray:
             return np.asarray(np.exp(-power * log1p(np.multiply.outer(stretched - 1, p))) @ chance)
@@ -120,17 +140,57 @@ class BetaGeometric(PurchaseModel):
         expected = at_many(still_buying, 1 + y.ravel()).reshape(y.shape)
         return np.asarray((measure * expected).sum(axis=1))
 
-    def _log_probability_new(self, n: FloatArray, t: FloatArray) -> FloatArray:
-        share = t / (self.alpha + t)
-        chances = n + self.chances_at_start
+    def _mean_lifetime(self, x: IntArray, T: FloatArray) -> FloatArray:
+        # He leaves at the rate lambda p, and lambda and p are independent: the product of E[1 / lambda] and E[1 / p].
+        shape = self.r + x - 1
+        if self.a <= 1:
+            return np.full(x.size, np.inf)
+        chances = (self.a + self.b + self._chances(x) - 1) / (self.a - 1)
+        return np.where(shape > 0, (self.alpha + T) / np.where(shape > 0, shape, 1.0) * chances, np.inf)
+
+    def _endless(self) -> str:
+        if self.a <= 1:
+            return f"with a = {self.a:.4g} <= 1 so many hardly ever drop out that the mean of 1 / p does not exist"
+        return "who has bought hardly anything may buy so rarely that 1 / lambda has no mean (r + x <= 1)"
+
+    def _log_probability(self, x: IntArray, T: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
+        shape, clock, b = self.r + x, self.alpha + T, self.b + self._chances(x)
+        share = t / (clock + t)
         with np.errstate(divide="ignore", invalid="ignore"):
-            both = log_gamma_ratio(self.a + self.b, chances)
-            bought = log_gamma_ratio(self.r, n) - log_gamma_ratio(1, n) - self.r * np.log1p(t / self.alpha)
+            both = log_gamma_ratio(self.a + b, n)
+            bought = log_gamma_ratio(shape, n) - log_gamma_ratio(1, n) - shape * np.log1p(t / clock)
             bought += np.where(n > 0, n * np.log(share), 0.0)
-            stayed = log_gamma_ratio(self.b, chances) - both + bought
-            left = np.log(self.a) + log_gamma_ratio(self.b, np.maximum(chances - 1, 0)) - both
-            left += np.where(n > 0, _log_at_least(n, self.r, share), 0.0)
-        return np.asarray(np.where(chances > 0, np.logaddexp(stayed, left), stayed))
+            stayed = log_gamma_ratio(b, n) - both + bought
+            left = np.log(self.a) + log_gamma_ratio(b, np.maximum(n - 1, 0)) - both
+            left += np.where(n > 0, _log_at_least(n, np.asarray(shape, dtype=np.float64), share), 0.0)
+        return np.asarray(np.where(n > 0, np.logaddexp(stayed, left), stayed))
+
+    def _paths(self, rng: np.random.Generator, x: IntArray, T: FloatArray, horizon: FloatArray) -> AtRandom:
+        rate = rng.gamma(self.r + x) / (self.alpha + T)
+        dropout = rng.beta(self.a, self.b + self._chances(x))
+        would_buy = rng.poisson(rate * horizon)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            last = 1 + np.floor(np.log1p(-rng.random(x.size)) / np.log1p(-dropout))
+        leaves = last <= would_buy
+        count = np.where(leaves, last, would_buy).astype(np.int64)
+        # Of that many uniform times, when the one comes after which he leaves.
+        when = rng.beta(np.where(leaves, count, 1), np.where(leaves, would_buy - count + 1, 1))
+        return AtRandom(count, np.where(leaves, horizon * when, horizon), leaves)
+
+    def _dropout(self, x: IntArray, T: FloatArray) -> FloatArray:  # noqa: ARG002 - one hook for all models
+        return np.asarray(self.a / (self.a + self.b + self._chances(x)))
+
+    def _log_rate_density(self, rate: FloatArray, x: IntArray, t_x: FloatArray, T: FloatArray) -> FloatArray:
+        alive, gone = self._log_alive_or_gone(x, t_x, T)
+        shape = self.r + x
+        stays = alive + log_gamma_density(rate, shape, self.alpha + T)
+        return np.logaddexp(stays, gone + log_gamma_density(rate, shape, self.alpha + t_x))
+
+    def _log_dropout_density(self, dropout: FloatArray, x: IntArray, t_x: FloatArray, T: FloatArray) -> FloatArray:
+        alive, gone = self._log_alive_or_gone(x, t_x, T)
+        chances = self._chances(x)
+        stays = alive + log_beta_density(dropout, self.a, self.b + chances)
+        return np.logaddexp(stays, gone + log_beta_density(dropout, self.a + 1, self.b + np.maximum(chances - 1, 0)))
 
 
 def _explain(estimates: Mapping[str, float], untold: Collection[str]) -> str:
@@ -153,22 +213,22 @@ def _explain(estimates: Mapping[str, float], untold: Collection[str]) -> str:
     return "; ".join(said)
 
 
-def _log_at_least(n: FloatArray, r: float, share: FloatArray) -> FloatArray:
+def _log_at_least(n: FloatArray, r: FloatArray, share: FloatArray) -> FloatArray:
     """Log probability of n or more for a negative binomial count: the regularized incomplete beta I_share(n, r)."""
     from scipy.special import betainc, betaln
 
-    n, share = np.broadcast_arrays(np.maximum(n, 1.0), share)
+    n = np.maximum(n, 1.0)
     value = betainc(n, r, share)
     log_value = np.array(np.log(value))
     tail = (value < _TINY) & (share > 0)
     if np.any(tail):
-        m, w = n[tail], share[tail]
+        m, w, shape = n[tail], share[tail], r[tail]
         # I_w(m, r) = w^m (1-w)^r / (m B(m, r)) 2F1(m + r, 1; m + 1; w), a series of positive terms.
         term, total, k = np.ones_like(w), np.ones_like(w), 0
         while np.any(term > 1e-17 * total):
-            term = term * w * (m + r + k) / (m + 1 + k)
+            term = term * w * (m + shape + k) / (m + 1 + k)
             total, k = total + term, k + 1
-        log_value[tail] = m * np.log(w) + r * np.log1p(-w) - np.log(m) - betaln(m, r) + np.log(total)
+        log_value[tail] = m * np.log(w) + shape * np.log1p(-w) - np.log(m) - betaln(m, shape) + np.log(total)
     return log_value
 
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from customervalue.clv._model import ParametricModel
 from customervalue.errors import AssumptionWarning, ConvergenceError, InvalidInputError, Problem, invalid
 from customervalue.estimation.fit import Likelihood, fit
 from customervalue.estimation.inference import Inference
+from customervalue.estimation.model import ParametricModel
 from customervalue.estimation.newton import Evaluation
 from customervalue.numerics.compress import group_codes, totals
 from customervalue.numerics.gamma import digamma_difference, log_gamma_ratio, trigamma_difference
 from customervalue.numerics.ranks import RankCorrelation, rank_correlation
 from customervalue.summary import check_summary
+from customervalue.units import check_times
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from customervalue.estimation.priors import LogNormal
     from customervalue.summary import CustomerSummary
 
-__all__ = ["GammaGamma", "SpendInference"]
+__all__ = ["GammaGamma", "SpendInference", "checked_spend", "draw_scales", "draw_values"]
 
 #: Rows of a batch: its arrays stay in the second-level cache, and its products are too small to wake BLAS threads.
 _BATCH = 8_192
@@ -164,7 +165,7 @@ class GammaGamma(ParametricModel):
         cls,
         customers: CustomerSummary,
         *,
-        prior: Mapping[str, LogNormal] | None = None,
+        prior: Mapping[str, LogNormal] | Literal["weak"] | None = None,
         start: Mapping[str, float] | None = None,
     ) -> Self:
         """Estimate the parameters by maximum likelihood, from the customers with repeat transactions.
@@ -173,8 +174,9 @@ class GammaGamma(ParametricModel):
         ----------
         customers : CustomerSummary, n customers
             With `monetary_value`. Those without a transaction in it (frequency 0) say nothing and are left aside.
-        prior : mapping of str to LogNormal, optional
-            Prior knowledge of some or all parameters; `v` in money.
+        prior : mapping of str to LogNormal, or "weak", optional
+            Prior knowledge of some or all parameters; `v` in money. "weak" is `LogNormal(unit, 1.5)` for every
+            parameter, where the unit is 1, or the mean spend for v: 95 % within a factor of 19, in any currency.
         start : mapping of str to float, optional
             Where to begin the search, for every parameter; found from the data by default.
 
@@ -214,12 +216,12 @@ class GammaGamma(ParametricModel):
         >>> model, model.inference.n_customers
         (GammaGamma(p=6.25, q=3.744, v=15.44), 946)
         """
-        n, mean, weight = _spenders(customers)
-        if np.ptp(mean) == 0:
-            rule = f"all {mean.size:,} customers have the same mean spend"
+        rows = cls._rows(customers)
+        if np.ptp(rows.mean) == 0:
+            rule = f"all {rows.mean.size:,} customers have the same mean spend"
             raise ConvergenceError(f"{rule}: the likelihood rises for ever as their spread goes to zero.")
-        plain = fit(_likelihood(n, mean, weight), prior=prior, start=start)
-        inference = _with_correlation(plain, rank_correlation(n, mean, weight))
+        plain = fit(cls._likelihood(rows), prior=prior, start=start)
+        inference = _with_correlation(plain, rank_correlation(rows.x, rows.mean, rows.counts))
         model = cls(**inference.parameters, inference=inference)
         model._warn(inference.frequency_correlation)
         return model
@@ -286,16 +288,26 @@ class GammaGamma(ParametricModel):
         >>> GammaGamma(p=6.25, q=3.74, v=15.44).log_likelihood(customer).round(4)
         array([-3.5513])
         """
-        mean, count = _checked_spend(customers)
+        mean, count = checked_spend(customers)
         some = count > 0
-        x, m = count[some].astype(np.float64), mean[some]
+        values = np.zeros(len(customers))
+        values[some] = self._row_log_likelihood(_Spenders(count[some], mean[some], np.ones(0)))
+        return values
+
+    @classmethod
+    def _rows(cls, data: CustomerSummary) -> _Spenders:
+        return _spenders(data)
+
+    @classmethod
+    def _likelihood(cls, rows: _Spenders) -> Likelihood:
+        return _likelihood(rows.x, rows.mean, rows.counts)
+
+    def _row_log_likelihood(self, rows: _Spenders) -> FloatArray:
+        x, m = rows.x.astype(np.float64), rows.mean
         distinct, place = np.unique(x, return_inverse=True)
         gammas = log_gamma_ratio(self.p * distinct, self.q) - math.lgamma(self.q)
         ratio = self.v / (m * x)
-        density = gammas[place] - self.q * np.log1p(1 / ratio) - self.p * x * np.log1p(ratio) - np.log(m)
-        values = np.zeros(len(customers))
-        values[some] = density
-        return values
+        return np.asarray(gammas[place] - self.q * np.log1p(1 / ratio) - self.p * x * np.log1p(ratio) - np.log(m))
 
     def expected_spend(self, customers: CustomerSummary) -> FloatArray:
         """Expected mean spend per transaction, given each customer's own mean: E[M | x, m].
@@ -327,7 +339,7 @@ class GammaGamma(ParametricModel):
         >>> GammaGamma(p=6.25, q=3.74, v=15.44).expected_spend(customer).round(2)
         array([71.47])
         """
-        mean, count = _checked_spend(customers)
+        mean, count = checked_spend(customers)
         denominator = self.p * count + (self.q - 1)
         undefined = denominator <= 0
         if np.any(undefined):
@@ -337,8 +349,53 @@ class GammaGamma(ParametricModel):
             raise InvalidInputError("the expected spend", [problem], len(customers))
         return self.p * (self.v + mean * count) / denominator
 
+    def simulate(self, frequency: Any, rng: np.random.Generator | int | None) -> FloatArray:
+        """Draw the mean spend of customers with so many transactions.
 
-def _checked_spend(customers: CustomerSummary) -> tuple[FloatArray, IntArray]:
+        Parameters
+        ----------
+        frequency : array_like of int, shape (n,)
+            Transactions of each customer.
+        rng : numpy.random.Generator or int
+            Source of randomness; an int seeds one.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            Mean value of the transactions of each customer, in money; 0 where there are none.
+
+        Raises
+        ------
+        InvalidInputError
+            If `frequency` does not hold whole numbers >= 0.
+
+        Examples
+        --------
+        >>> GammaGamma(p=6.25, q=3.74, v=15.44).simulate([0, 1, 20], rng=1).round(2)
+        array([ 0.  , 17.92, 18.53])
+        """
+        given = np.atleast_1d(check_times("frequency", frequency))
+        if np.any(given != np.floor(given)):
+            raise invalid("frequency", "`frequency` must hold whole numbers of transactions")
+        source, count = np.random.default_rng(rng), given.astype(np.int64)
+        scale = draw_scales(self, source, np.zeros_like(count), np.zeros(count.size))
+        some = np.flatnonzero(count)
+        mean = np.zeros(count.size)
+        mean[some] = draw_values(self, source, scale[some], count[some]) / count[some]
+        return mean
+
+
+def draw_scales(model: GammaGamma, rng: np.random.Generator, count: IntArray, mean: FloatArray) -> FloatArray:
+    """Each customer's own nu, drawn given `count` transactions with this mean."""
+    return np.asarray(rng.gamma(model.q + model.p * count) / (model.v + count * mean))
+
+
+def draw_values(model: GammaGamma, rng: np.random.Generator, scale: FloatArray, count: Any) -> FloatArray:
+    """Total value of `count` transactions of customers with these nu."""
+    return np.asarray(rng.gamma(model.p * count, size=scale.size) / scale)
+
+
+def checked_spend(customers: CustomerSummary) -> tuple[FloatArray, IntArray]:
     """Mean spend and number of transactions in it, once every customer with any has spent something."""
     check_summary(customers)
     mean, count = customers.monetary_value, customers.spend_count
@@ -359,15 +416,23 @@ def _checked_spend(customers: CustomerSummary) -> tuple[FloatArray, IntArray]:
     return mean, count
 
 
-def _spenders(customers: CustomerSummary) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Transactions, mean spend and weight of the customers who say something about spend."""
-    mean, count = _checked_spend(customers)
+@dataclass(frozen=True)
+class _Spenders:
+    """Those who say something about spend: transactions, mean spend, and how many customers each row stands for."""
+
+    x: IntArray
+    mean: FloatArray
+    counts: FloatArray
+
+
+def _spenders(customers: CustomerSummary) -> _Spenders:
+    mean, count = checked_spend(customers)
     some = np.flatnonzero((count if customers.weights is None else count * customers.weights) > 0)
     weight = np.ones(some.size) if customers.weights is None else customers.weights[some].astype(np.float64)
     if (found := round(weight.sum())) < len(GammaGamma.parameter_names):
         rule = f"three parameters need at least three customers with repeat transactions, and there are {found}"
         raise invalid("customers", rule, "Observe the customers for longer.")
-    return count[some], mean[some], weight
+    return _Spenders(count[some], mean[some], weight)
 
 
 def _likelihood(x: IntArray, m: FloatArray, weight: FloatArray) -> Likelihood:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from customervalue.clv._gamma_rates import GammaRates
 from customervalue.clv._histories import Histories
-from customervalue.clv._purchase_model import PurchaseModel
-from customervalue.clv._unseen_death import Silence
+from customervalue.clv._paths import AtRandom
+from customervalue.clv._unseen_death import Silence, log_discounted_time, time_alive
 from customervalue.estimation.fit import Likelihood
 from customervalue.estimation.newton import Evaluation, maximize
-from customervalue.numerics.along_time import legendre_panels
+from customervalue.numerics.along_time import by_frequency
 from customervalue.numerics.compress import UniqueRows
+from customervalue.numerics.densities import log_gamma_density
 from customervalue.numerics.elementary import log1p, softplus
 from customervalue.numerics.gamma import digamma_difference, log_gamma_ratio, trigamma_difference
 from customervalue.numerics.log_concave import log_integral
@@ -24,20 +26,17 @@ if TYPE_CHECKING:
 
     from customervalue._typing import FloatArray, IntArray
     from customervalue.estimation.inference import Inference
-    from customervalue.summary import CustomerSummary
 
 __all__ = ["ParetoNBD"]
 
 #: Rows of a batch of probabilities of purchases.
 _BATCH = 1_024
-#: exp(-delta t) and (1 + t)^-s are nothing beyond exp(-_DEPTH).
-_DEPTH = 45.0
 #: Customers whose maximum is the start for many more.
 _SAMPLE = 10_000
 
 
 @dataclass(frozen=True, repr=False)
-class ParetoNBD(PurchaseModel):
+class ParetoNBD(GammaRates):
     """Pareto / negative binomial model of repeat buying.
 
     While alive a customer buys at random at his own rate, lambda ~ Gamma(r, alpha); how long he lives is exponential
@@ -92,6 +91,7 @@ class ParetoNBD(PurchaseModel):
     """
 
     parameter_names: ClassVar[tuple[str, ...]] = ("r", "alpha", "s", "beta")
+    dropout_parameter: ClassVar[str] = "s"
 
     r: float
     alpha: float
@@ -101,30 +101,16 @@ class ParetoNBD(PurchaseModel):
     inference: Inference | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def _likelihood(cls, customers: CustomerSummary) -> Likelihood:
-        rows = customers.unique
+    def _likelihood(cls, rows: UniqueRows) -> Likelihood:
         data = _Data.of(rows, rows.recency < rows.T)
         return Likelihood(
             names=cls.parameter_names,
             objective=data.evaluate,
             starts=data.starts() if len(rows) < 2 * _SAMPLE else [*_sampled(rows), *data.starts()],
             units=np.array([1.0, data.mean_length, 1.0, data.mean_length]),
-            n_customers=customers.n_customers,
+            n_customers=round(data.customers),
             explain=partial(_explain, length=data.mean_length),
         )
-
-    @property
-    def _clock(self) -> float:
-        # The smaller of the two: the other clock is this one plus a constant that is not negative.
-        return min(self.alpha, self.beta)
-
-    def _buying_clock(self, clock: FloatArray) -> FloatArray:
-        """The value of alpha + T."""
-        return clock + max(self.alpha - self.beta, 0.0)
-
-    def _living_clock(self, clock: FloatArray) -> FloatArray:
-        """The value of beta + T."""
-        return clock + max(self.beta - self.alpha, 0.0)
 
     def _log_likelihood(self, x: IntArray, t_x: FloatArray, T: FloatArray) -> FloatArray:
         distinct, place = np.unique(x, return_inverse=True)
@@ -139,55 +125,57 @@ class ParetoNBD(PurchaseModel):
             odds[rows] = silence.log_factor[rows] + np.log(weights @ silence.integrand(rows, nodes)[-1])
         return -softplus(odds)
 
-    def _purchases_if_alive(self, x: int, clock: FloatArray, horizon: float) -> FloatArray:
-        return (self.r + x) / self._buying_clock(clock) * self._lifetime(self._living_clock(clock), horizon)
+    def _survival(self, x: IntArray, T: FloatArray, time: float) -> FloatArray:  # noqa: ARG002 - one hook for all
+        return np.exp(-self.s * log1p(time / (self.beta + T)))
 
-    def _lifetime(self, living: FloatArray, horizon: float) -> FloatArray:
-        """Expected time alive within `horizon`: the integral of (1 + t / living)**-s."""
-        span = np.log1p(horizon / living)
-        excess = 1 - self.s
-        return np.asarray(living * (np.expm1(excess * span) / excess if excess else span))
+    def _purchases(self, x: IntArray, T: FloatArray, start: float, stop: float) -> FloatArray:
+        lifetime = time_alive(self.s, self.beta + T + start, stop - start)
+        if start > 0:
+            lifetime = lifetime * self._survival(x, T, start)
+        return self._rate(x, T) * lifetime
 
-    def _discounted_purchases_if_alive(
-        self, x: int, clock: FloatArray, horizon: float | None, delta: float
-    ) -> FloatArray:
-        lifetime = self._discounted_lifetime_if_alive(x, clock, horizon, delta)
-        return (self.r + x) / self._buying_clock(clock) * lifetime
+    def _discounted_purchases(self, x: IntArray, T: FloatArray, horizon: float | None, delta: float) -> FloatArray:
+        return self._rate(x, T) * self._discounted_lifetime(x, T, horizon, delta)
 
-    def _discounted_lifetime_if_alive(
-        self, _x: int, clock: FloatArray, horizon: float | None, delta: float
-    ) -> FloatArray:
-        living = self._living_clock(clock)
-        if delta == 0 and horizon is not None:
-            return self._lifetime(living, horizon)
-        # With t = living expm1(v) the integrand is exp(-pace expm1(v) - (s - 1) v): smooth, and its end in sight.
-        pace = np.maximum(delta * living, np.finfo(np.float64).tiny)
-        span = np.log(_DEPTH + pace) - np.log(pace)
-        if self.s > 1:
-            span = np.minimum(span, _DEPTH / (self.s - 1))
-        if horizon is not None:
-            span = np.minimum(span, np.log1p(horizon / living))
-        depth = pace * np.expm1(span) + abs(self.s - 1) * span
-        # Of so short panels, as exp(-e^v) falls by all of its depth in the last three units of v.
-        panels = max(float(span.max()) / 1.6, float(depth.max()) / 14.0, 1.0)
-        v, weights = legendre_panels(panels)
-        v = np.multiply.outer(span, v / panels)
-        values = np.exp(-pace[:, None] * np.expm1(v) - (self.s - 1) * v)
-        return np.asarray(living * span * (values @ (weights / panels)))
+    def _discounted_lifetime(self, x: IntArray, T: FloatArray, horizon: float | None, delta: float) -> FloatArray:
+        # Of the smaller clock, which `by_frequency` wants above 0; the frequency does not matter.
+        def lifetime(_x: int, living: FloatArray) -> FloatArray:
+            if delta == 0 and horizon is not None:
+                return time_alive(self.s, living, horizon)
+            length = np.full_like(living, np.inf if horizon is None else horizon)
+            return np.exp(log_discounted_time(self.s, living, length, np.full_like(living, delta)))
 
-    def _log_probability_new(self, n: FloatArray, t: FloatArray) -> FloatArray:
+        return by_frequency(lifetime, np.zeros_like(x), self.beta + T)
+
+    def _mean_lifetime(self, x: IntArray, T: FloatArray) -> FloatArray:  # noqa: ARG002 - one hook for all models
+        return (self.beta + T) / (self.s - 1) if self.s > 1 else np.full(T.size, np.inf)
+
+    def _endless(self) -> str:
+        return f"with s = {self.s:.4g} <= 1 so many are slow to leave that the mean of 1 / mu does not exist"
+
+    def _log_probability(self, x: IntArray, T: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
         values = np.where(n > 0, -np.inf, 0.0)
-        for rows in np.array_split(np.flatnonzero(t), 1 + t.size // _BATCH):
-            values.flat[rows] = self._log_pmf(n.ravel()[rows], t.ravel()[rows])
+        some = t > 0
+        nothing = np.flatnonzero(some & (n == 0))
+        # No purchase until T + t: the silence of a customer who bought last at T.
+        until, end = T[nothing], T[nothing] + t[nothing]
+        values[nothing] = self._log_silence(x[nothing], until, end) - self.s * log1p(
+            (end - until) / (self.beta + until)
+        )
+        values[nothing] -= self._log_alive(x[nothing], until, end)
+        several = np.flatnonzero(some & (n > 0))
+        for rows in np.array_split(several, 1 + several.size // _BATCH):
+            values[rows] = self._log_pmf(x[rows], T[rows], n[rows], t[rows])
         return values
 
-    def _log_pmf(self, n: FloatArray, t: FloatArray) -> FloatArray:
-        """Either alive to t with n purchases, or n of them before death: an integral over y = ln(time of death)."""
+    def _log_pmf(self, x: IntArray, T: FloatArray, n: FloatArray, t: FloatArray) -> FloatArray:
+        """Either alive to the end with n purchases, or n of them before death: an integral over ln(time of death)."""
         if not n.size:
             return np.empty(0)
-        r, s, a, b = self.r, self.s, np.log(self.alpha), np.log(self.beta)
+        r, s, alpha, beta = self.r + x, self.s, self.alpha + T, self.beta + T
+        a, b = np.log(alpha), np.log(beta)
         chance = log_gamma_ratio(r, n) - log_gamma_ratio(1, n)
-        alive = -r * np.log1p(t / self.alpha) - n * np.log1p(self.alpha / t) - s * np.log1p(t / self.beta)
+        alive = -r * np.log1p(t / alpha) - n * np.log1p(alpha / t) - s * np.log1p(t / beta)
 
         def log_density(y: FloatArray) -> FloatArray:
             return -(r * softplus(y - a) + n * softplus(a - y) + s * softplus(y - b) + softplus(b - y))
@@ -198,6 +186,30 @@ class ParetoNBD(PurchaseModel):
 
         died = np.log(s) + log_integral(log_density, slope, np.log(t))
         return np.asarray(chance + np.logaddexp(alive, died))
+
+    def _paths(self, rng: np.random.Generator, x: IntArray, T: FloatArray, horizon: FloatArray) -> AtRandom:
+        rate = rng.gamma(self.r + x) / (self.alpha + T)
+        with np.errstate(divide="ignore"):
+            lifetime = rng.exponential(size=x.size) / (rng.gamma(self.s, size=x.size) / (self.beta + T))
+        span = np.minimum(lifetime, horizon)
+        return AtRandom(rng.poisson(rate * span), span, np.zeros(x.size, dtype=np.bool_))
+
+    def _dropout(self, x: IntArray, T: FloatArray) -> FloatArray:  # noqa: ARG002 - one hook for all models
+        return self.s / (self.beta + T)
+
+    def _log_rate_density(self, rate: FloatArray, x: IntArray, t_x: FloatArray, T: FloatArray) -> FloatArray:
+        alive = self._log_alive(x, t_x, T) + log_gamma_density(rate, self.r + x, self.alpha + T)
+        # Over the time of death the density is that of being alive times exp(rate (T - tau)), and fewer years survived.
+        living, gap = self.beta + t_x, T - t_x
+        fewer = np.log(self.s / living) + rate * gap + self.s * log1p(gap / living)
+        return np.logaddexp(alive, alive + fewer + log_discounted_time(self.s + 1, living, gap, rate))
+
+    def _log_dropout_density(self, dropout: FloatArray, x: IntArray, t_x: FloatArray, T: FloatArray) -> FloatArray:
+        alive = self._log_alive(x, t_x, T) + log_gamma_density(dropout, self.s, self.beta + T)
+        buying, gap = self.alpha + t_x, T - t_x
+        with np.errstate(divide="ignore"):
+            fewer = np.log(dropout) + dropout * gap + (self.r + x) * log1p(gap / buying)
+        return np.asarray(np.logaddexp(alive, alive + fewer + log_discounted_time(self.r + x, buying, gap, dropout)))
 
 
 def _sampled(rows: UniqueRows) -> list[FloatArray]:

@@ -6,25 +6,25 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from customervalue.errors import ConvergenceError, WeaklyIdentifiedWarning, invalid
 from customervalue.estimation.inference import Inference
 from customervalue.estimation.newton import Evaluation, Optimum, maximize
-from customervalue.estimation.priors import LogNormal, add_prior, check_prior
+from customervalue.estimation.priors import LogNormal, add_prior, check_prior, weak_prior
 from customervalue.units import check_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from customervalue._typing import FloatArray
 
-__all__ = ["Likelihood", "fit"]
+__all__ = ["REACH", "Likelihood", "fit", "posterior", "search"]
 
 #: Parameters are looked for within this factor of their unit, up and down.
-_REACH = np.log(1e9)
+REACH = np.log(1e9)
 #: A direction whose standard error, on the log scale, is larger than this is called flat: the 95 % interval of the
 #: parameters along it then spans a factor of 50 either way.
 _FLAT = 2.0
@@ -68,7 +68,10 @@ class Likelihood:
 
 
 def fit(
-    likelihood: Likelihood, *, prior: Mapping[str, LogNormal] | None = None, start: Mapping[str, float] | None = None
+    likelihood: Likelihood,
+    *,
+    prior: Mapping[str, LogNormal] | Literal["weak"] | None = None,
+    start: Mapping[str, float] | None = None,
 ) -> Inference:
     """Maximize the likelihood, or the posterior density if there is a prior.
 
@@ -76,8 +79,8 @@ def fit(
     ----------
     likelihood : Likelihood
         What to maximize.
-    prior : mapping of str to LogNormal, optional
-        For some or all parameters.
+    prior : mapping of str to LogNormal, or "weak", optional
+        For some or all parameters; "weak" is wide and centred on their units.
     start : mapping of str to float, optional
         Where to begin instead of the likelihood's own starts; needs every parameter.
 
@@ -97,23 +100,10 @@ def fit(
     WeaklyIdentifiedWarning
         If the likelihood is flat in some direction at the maximum.
     """
-    beliefs = check_prior(prior, likelihood.names)
-    root = math.sqrt(likelihood.n_customers)  # the objective is per customer, and so is its share of the prior
-    per_customer = {name: LogNormal(belief.median, belief.sigma * root) for name, belief in beliefs.items()}
-
-    def objective(theta: FloatArray) -> Evaluation:
-        return add_prior(likelihood.objective(theta), theta, likelihood.names, per_customer)
-
-    best: Optimum | None = None
-    evaluations = 0
-    n, middle = likelihood.n_customers, np.log(likelihood.units)
-    for theta in _starts(likelihood, start):
-        found = maximize(objective, theta, middle - _REACH, middle + _REACH, negligible=_NEGLIGIBLE / n)
-        evaluations += found.evaluations
-        if found.converged and (best is None or found.at.value > best.at.value):
-            best = found
-        if best is found and not _untold(likelihood, found):
-            break
+    beliefs = (
+        weak_prior(likelihood.names, likelihood.units) if prior == "weak" else check_prior(prior, likelihood.names)
+    )
+    best, evaluations = search(likelihood, beliefs, _starts(likelihood, start))
     if best is None:
         raise ConvergenceError(
             f"the search for a maximum of the likelihood of {', '.join(likelihood.names)} did not settle in "
@@ -121,7 +111,53 @@ def fit(
         )
     _warn(likelihood, best)
     value = likelihood.objective(best.point).value if beliefs else best.at.value
-    return _inference(likelihood, best, n * value, evaluations)
+    return _inference(likelihood, best, likelihood.n_customers * value, evaluations, beliefs)
+
+
+def search(
+    likelihood: Likelihood, prior: Mapping[str, LogNormal], starts: Iterable[FloatArray]
+) -> tuple[Optimum | None, int]:
+    """Climb from one start after the other until one leads to a maximum that settles it.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        What to maximize.
+    prior : mapping of str to LogNormal
+        May be empty.
+    starts : iterable of ndarray, shape (k,)
+        Log-parameters.
+
+    Returns
+    -------
+    Optimum or None
+        The best that was found.
+    int
+        Evaluations of the likelihood.
+    """
+    n, middle = likelihood.n_customers, np.log(likelihood.units)
+    objective = posterior(likelihood, prior)
+    best: Optimum | None = None
+    evaluations = 0
+    for theta in starts:
+        found = maximize(objective, theta, middle - REACH, middle + REACH, negligible=_NEGLIGIBLE / n)
+        evaluations += found.evaluations
+        if found.converged and (best is None or found.at.value > best.at.value):
+            best = found
+        if best is found and not _untold(likelihood, found):
+            break
+    return best, evaluations
+
+
+def posterior(likelihood: Likelihood, prior: Mapping[str, LogNormal]) -> Callable[[FloatArray], Evaluation]:
+    """The log-likelihood plus the log prior of log-parameters, per customer."""
+    root = math.sqrt(likelihood.n_customers)  # the objective is per customer, and so is its share of the prior
+    per_customer = {name: LogNormal(belief.median, belief.sigma * root) for name, belief in prior.items()}
+
+    def objective(theta: FloatArray) -> Evaluation:
+        return add_prior(likelihood.objective(theta), theta, likelihood.names, per_customer)
+
+    return objective
 
 
 def _starts(likelihood: Likelihood, start: Mapping[str, float] | None) -> Iterator[FloatArray]:
@@ -151,7 +187,13 @@ def _untold(likelihood: Likelihood, optimum: Optimum) -> list[str]:
     return [name for name, member in zip(likelihood.names, untold, strict=True) if member]
 
 
-def _inference(likelihood: Likelihood, optimum: Optimum, log_likelihood: float, evaluations: int) -> Inference:
+def _inference(
+    likelihood: Likelihood,
+    optimum: Optimum,
+    log_likelihood: float,
+    evaluations: int,
+    prior: Mapping[str, LogNormal],
+) -> Inference:
     estimates = np.exp(optimum.point)
     free = optimum.running == 0
     values, axes = _information(likelihood, optimum)
@@ -168,6 +210,7 @@ def _inference(likelihood: Likelihood, optimum: Optimum, log_likelihood: float, 
         n_customers=likelihood.n_customers,
         iterations=evaluations,
         gradient_norm=float(np.max(gradient, initial=0.0)),
+        prior=dict(prior),
         at_boundary=tuple(name for name, run in zip(likelihood.names, optimum.running, strict=True) if run),
     )
 

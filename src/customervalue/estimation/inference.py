@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from customervalue import _columns
 from customervalue.errors import invalid
+from customervalue.estimation.priors import LogNormal
 from customervalue.units import check_number
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Inference:
         Largest component of the gradient by the log-parameters that were free, per customer.
     at_boundary : tuple of str
         Parameters that ran to zero or infinity.
+    prior : dict of str to LogNormal
+        The prior the estimates were found with; empty without one.
 
     Examples
     --------
@@ -65,6 +68,7 @@ class Inference:
     iterations: int
     gradient_norm: float
     at_boundary: tuple[str, ...] = ()
+    prior: dict[str, LogNormal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.covariance.setflags(write=False)
@@ -196,6 +200,7 @@ class Inference:
             "iterations": self.iterations,
             "gradient_norm": self.gradient_norm,
             "at_boundary": list(self.at_boundary),
+            "prior": {name: [belief.median, belief.sigma] for name, belief in self.prior.items()},
         }
 
     @classmethod
@@ -218,8 +223,13 @@ class Inference:
         """
         rows = [[math.inf if v is None else v for v in row] for row in data["covariance"]]
         rest = {name: data[name] for name in ("log_likelihood", "n_customers", "iterations", "gradient_norm")}
-        boundary = tuple(data["at_boundary"])
-        return cls(parameters=dict(data["parameters"]), covariance=np.array(rows), at_boundary=boundary, **rest)
+        return cls(
+            parameters=dict(data["parameters"]),
+            covariance=np.array(rows),
+            at_boundary=tuple(data["at_boundary"]),
+            prior={name: LogNormal(*belief) for name, belief in data.get("prior", {}).items()},
+            **rest,
+        )
 
     def __eq__(self, other: object) -> bool:
         return self.to_dict() == other.to_dict() if isinstance(other, Inference) else NotImplemented

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from customervalue._typing import FloatArray
 
-__all__ = ["LogNormal", "add_prior", "check_prior"]
+__all__ = ["LogNormal", "add_prior", "check_prior", "weak_prior"]
+
+_WEAK = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ def check_prior(prior: Mapping[str, LogNormal] | None, names: Sequence[str]) -> 
         If it names an unknown parameter or holds something else than a LogNormal.
     """
     if prior is not None and not isinstance(prior, Mapping):
-        raise invalid("prior", f"`prior` must map names of parameters to LogNormals, and is a {type(prior).__name__}")
+        rule = f'`prior` must map names of parameters to LogNormals, or be "weak", and is {prior!r}'
+        raise invalid("prior", rule)
     given = dict(prior or {})
     known = f"The parameters are {', '.join(names)}."
     problems = [Problem("prior", f"there is no parameter {name!r}", known) for name in given if name not in names]
@@ -77,6 +80,28 @@ def check_prior(prior: Mapping[str, LogNormal] | None, names: Sequence[str]) -> 
     if problems:
         raise InvalidInputError("the prior", problems)
     return given
+
+
+def weak_prior(names: Sequence[str], units: FloatArray) -> dict[str, LogNormal]:
+    """A prior that says no more than the order of magnitude: each parameter within a factor of 19 of its unit.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The model's parameters.
+    units : ndarray of float64, shape (k,)
+        The scale of each: of time or of money, taken from the data, or 1. So it is the same in any unit and currency.
+
+    Returns
+    -------
+    dict of str to LogNormal
+
+    Examples
+    --------
+    >>> weak_prior(["r", "alpha"], np.array([1.0, 35.0]))
+    {'r': LogNormal(median=1.0, sigma=1.5), 'alpha': LogNormal(median=35.0, sigma=1.5)}
+    """
+    return {name: LogNormal(unit, _WEAK) for name, unit in zip(names, units.tolist(), strict=True)}
 
 
 def add_prior(at: Evaluation, theta: FloatArray, names: Sequence[str], prior: Mapping[str, LogNormal]) -> Evaluation:

@@ -5,23 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, ClassVar, Self
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from customervalue.errors import InvalidInputError, Problem, invalid
 from customervalue.estimation.inference import Inference
 
 if TYPE_CHECKING:
     from customervalue._typing import FloatArray
+    from customervalue.estimation.fit import Likelihood
 
-__all__ = ["ParametricModel", "check_times"]
+__all__ = ["ParametricModel", "Rows"]
 
 _VERSION = 1
 
 
+class Rows(Protocol):
+    """Data as a likelihood sees them: a frozen dataclass of arrays, one entry per row."""
+
+    @property
+    def counts(self) -> FloatArray:
+        """How many customers each row stands for; shape (u,)."""
+
+
 class ParametricModel:
-    """Base of the models: checks of the parameters, and `to_dict` / `from_dict`.
+    """Base of the models: checks of the parameters, what estimation asks of a model, and `to_dict` / `from_dict`.
 
     A subclass is a frozen dataclass whose float fields are the parameters; `parameter_names` lists them.
     """
@@ -33,6 +40,20 @@ class ParametricModel:
     def parameters(self) -> dict[str, float]:
         """Name -> value, in the order of the papers."""
         return {name: getattr(self, name) for name in self.parameter_names}
+
+    @classmethod
+    def _rows(cls, data: Any) -> Any:
+        """Check data and bring them into the `Rows` that this model's likelihood sees."""
+        raise NotImplementedError
+
+    @classmethod
+    def _likelihood(cls, rows: Any) -> Likelihood:
+        """The likelihood of these rows, ready to be maximized."""
+        raise NotImplementedError
+
+    def _row_log_likelihood(self, rows: Any) -> FloatArray:
+        """Log-likelihood of one customer of each row; shape (u,)."""
+        raise NotImplementedError
 
     def _check_parameters(self) -> None:
         """Make the parameters floats; raise unless all of them are positive and finite."""
@@ -116,14 +137,3 @@ class ParametricModel:
     @classmethod
     def _inference_type(cls) -> type[Inference]:
         return Inference
-
-
-def check_times(name: str, times: Any) -> FloatArray:
-    """Return times as an array if all are finite and not negative, raise otherwise."""
-    try:
-        values = np.asarray(times, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise invalid(name, f"`{name}` must be a number or an array of numbers") from None
-    if not np.all(np.isfinite(values) & (values >= 0)):
-        raise invalid(name, f"`{name}` must be finite and not negative")
-    return values
