@@ -5,10 +5,13 @@ from __future__ import annotations
 from customervalue.clv._simulation import Future
 from customervalue.clv.bg_nbd import BGNBD
 from customervalue.clv.gamma_gamma import GammaGamma, SpendInference
+from customervalue.clv.intervals import Interval, interval
 from customervalue.clv.lifetime_value import customer_lifetime_value, new_customer_lifetime_value
 from customervalue.clv.mbg_nbd import MBGNBD
 from customervalue.clv.nbd import NBD
 from customervalue.clv.pareto_nbd import ParetoNBD
+from customervalue.clv.uncertainty import bootstrap, profile_interval, robust_inference
+from customervalue.estimation.draws import Draws
 from customervalue.estimation.inference import Inference
 from customervalue.estimation.priors import LogNormal
 
@@ -16,12 +19,18 @@ __all__ = [
     "BGNBD",
     "MBGNBD",
     "NBD",
+    "Draws",
     "Future",
     "GammaGamma",
     "Inference",
+    "Interval",
     "LogNormal",
     "ParetoNBD",
     "SpendInference",
+    "bootstrap",
     "customer_lifetime_value",
+    "interval",
     "new_customer_lifetime_value",
+    "profile_interval",
+    "robust_inference",
 ]

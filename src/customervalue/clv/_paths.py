@@ -28,7 +28,10 @@ class Paths(Protocol):
         """How many purchases each customer makes; shape (n,)."""
 
     def keep(self, going: BoolArray) -> Paths:
-        """The same without the purchases of those who are not `going`."""
+        """The same without the purchases and the time of those who are not `going`."""
+
+    def time_alive(self, delta: float) -> FloatArray:
+        """How long each customer is alive in his window, discounted by exp(-delta t); shape (n,)."""
 
     def last(self, rng: np.random.Generator) -> FloatArray:
         """When each customer buys last, counted from the start of his window; 0 for those who do not buy."""
@@ -39,15 +42,19 @@ class Paths(Protocol):
 
 @dataclass(frozen=True)
 class AtRandom:
-    """Purchases at any moment: spread evenly over (0, span], but the last one at `span` itself where `closed`."""
+    """Purchases at any moment while alive: spread evenly over (0, span], the last one at `span` itself if `closed`."""
 
     count: IntArray
     span: FloatArray
     closed: BoolArray
 
     def keep(self, going: BoolArray) -> AtRandom:
-        """The same without the purchases of those who are not `going`."""
-        return AtRandom(self.count * going, self.span, self.closed)
+        """The same without the purchases and the time of those who are not `going`."""
+        return AtRandom(self.count * going, self.span * going, self.closed)
+
+    def time_alive(self, delta: float) -> FloatArray:
+        """How long each customer is alive in his window, discounted by exp(-delta t)."""
+        return np.asarray(-np.expm1(-delta * self.span) / delta) if delta > 0 else self.span
 
     def last(self, rng: np.random.Generator) -> FloatArray:
         """The largest of `count` uniform times, drawn as such."""
@@ -67,14 +74,20 @@ class AtRandom:
 
 @dataclass(frozen=True)
 class AtOpportunities:
-    """Purchases at whole moments 1, 2, ..., span, at most one at each."""
+    """Purchases at whole moments 1, 2, ..., span while alive, at most one at each."""
 
     count: IntArray
     span: IntArray
 
     def keep(self, going: BoolArray) -> AtOpportunities:
-        """The same without the purchases of those who are not `going`."""
-        return AtOpportunities(self.count * going, self.span)
+        """The same without the purchases and the time of those who are not `going`."""
+        return AtOpportunities(self.count * going, self.span * going)
+
+    def time_alive(self, delta: float) -> FloatArray:
+        """At how many opportunities each customer is alive, discounted by exp(-delta t)."""
+        if delta > 0:
+            return np.asarray(-np.expm1(-delta * self.span) / np.expm1(delta))
+        return self.span.astype(np.float64)
 
     def last(self, rng: np.random.Generator) -> FloatArray:
         """When each customer buys last; 0 for those who do not buy."""

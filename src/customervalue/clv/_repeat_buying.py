@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from customervalue.clv._customer_model import CustomerModel
 from customervalue.errors import invalid
-from customervalue.estimation.model import ParametricModel
 from customervalue.summary import check_summary
 from customervalue.units import check_number, force_of_interest
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["RepeatBuying"]
 
 
-class RepeatBuying(ParametricModel, ABC):
+class RepeatBuying(CustomerModel, ABC):
     """Hooks of the models of repeat buying.
 
     A customer is alive at T or gone. Once we know which, his future depends on x and T alone: a customer who is gone

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from customervalue.clv._customer_model import CustomerModel
 from customervalue.errors import AssumptionWarning, ConvergenceError, InvalidInputError, Problem, invalid
 from customervalue.estimation.fit import Likelihood, fit
 from customervalue.estimation.inference import Inference
-from customervalue.estimation.model import ParametricModel
 from customervalue.estimation.newton import Evaluation
 from customervalue.numerics.compress import group_codes, totals
 from customervalue.numerics.gamma import digamma_difference, log_gamma_ratio, trigamma_difference
@@ -106,7 +106,7 @@ def _with_correlation(plain: Inference, correlation: RankCorrelation) -> SpendIn
 
 
 @dataclass(frozen=True)
-class GammaGamma(ParametricModel):
+class GammaGamma(CustomerModel):
     """Gamma-Gamma model of spend per transaction.
 
     A customer's transactions have values ~ Gamma(p, nu) with his own nu ~ Gamma(q, v); how much he spends does not

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from customervalue._typing import FloatArray
     from customervalue.summary import CustomerSummary
 
-__all__ = ["customer_lifetime_value", "new_customer_lifetime_value"]
+__all__ = ["check_cost", "check_margins", "customer_lifetime_value", "new_customer_lifetime_value"]
 
 
 class Purchases(Protocol):
@@ -107,10 +107,8 @@ def customer_lifetime_value(
     array([10.82,  2.49])
     """
     check_summary(customers)
-    share = _margins(margin, len(customers))
-    cost = _number("cost_per_period", cost_per_period)
-    if cost < 0:
-        raise invalid("cost_per_period", f"`cost_per_period` must not be negative, and is {cost:g}")
+    share = check_margins(margin, len(customers))
+    cost = check_cost(cost_per_period)
     bought = purchases.discounted_expected_purchases(customers, discount_rate=discount_rate, horizon=horizon)
     value = share * spending.expected_spend(customers) * bought
     if cost > 0:
@@ -184,7 +182,16 @@ def _number(name: str, value: Any) -> float:
     return float(array)
 
 
-def _margins(margin: Any, n: int) -> FloatArray:
+def check_cost(cost_per_period: Any) -> float:
+    """Return the cost as a float if it is a finite number >= 0, raise otherwise."""
+    cost = _number("cost_per_period", cost_per_period)
+    if cost < 0:
+        raise invalid("cost_per_period", f"`cost_per_period` must not be negative, and is {cost:g}")
+    return cost
+
+
+def check_margins(margin: Any, n: int) -> FloatArray:
+    """Return the margin as an array of no dimension or shape (n,), raise if it is of another shape."""
     share = _numbers("margin", margin)
     if share.ndim and share.shape != (n,):
         raise invalid("margin", f"`margin` must be one number or one per customer ({n:,}), and has shape {share.shape}")

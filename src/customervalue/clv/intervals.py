@@ -1,0 +1,382 @@
+"""How sure a prediction is: of what is to be expected, and of what will happen; per customer and for totals."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+from customervalue import _columns
+from customervalue.clv._futures import OUTCOMES, Futures
+from customervalue.clv._purchase_model import PurchaseModel
+from customervalue.clv.gamma_gamma import GammaGamma
+from customervalue.clv.lifetime_value import customer_lifetime_value
+from customervalue.errors import invalid
+from customervalue.estimation.draws import Draws, check_level
+from customervalue.summary import CustomerSummary, check_summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from customervalue._typing import AnyArray, FloatArray, IntArray
+
+__all__ = ["Interval", "interval"]
+
+Purchases: TypeAlias = PurchaseModel | Draws[Any]
+Spending: TypeAlias = GammaGamma | Draws[GammaGamma]
+
+_VALUE = "customer_lifetime_value"
+_CALLS = (
+    "expected_purchases",
+    "discounted_expected_purchases",
+    _VALUE,
+    "probability_alive",
+    "probability_active",
+    "expected_lifetime",
+    "discounted_expected_lifetime",
+    "expected_purchase_rate",
+    "expected_dropout",
+    "time_to_next_purchase",
+    "overdue",
+)
+_KINDS = ("expectation", "predictive")
+#: Numbers kept at a time: customers are taken in batches of this many over the number of draws.
+_CELLS = 20_000_000
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Interval:
+    """An estimate and its interval, for each customer or each group.
+
+    Attributes
+    ----------
+    of : str
+        What was predicted.
+    kind : {"expectation", "predictive"}
+        Of the mean, or of what will happen.
+    level : float
+        How often such an interval holds the truth.
+    estimate, low, high : ndarray of float64, shape (m,)
+        The prediction at the estimated parameters, and the ends of the interval; m customers or groups.
+    group : ndarray, shape (m,), or None
+        Names of the groups, or ids of the customers if they have any.
+
+    Examples
+    --------
+    >>> Interval("expected_purchases", "predictive", 0.9, np.array([1.2]), np.array([0.0]), np.array([5.0]), None)
+    Interval of expected_purchases, predictive, 90 %
+      0           1.2000  0.0000 to 5.0000
+    """
+
+    of: str
+    kind: str
+    level: float
+    estimate: FloatArray
+    low: FloatArray
+    high: FloatArray
+    group: AnyArray | None = None
+
+    def __len__(self) -> int:
+        return int(self.estimate.size)
+
+    def to_frame(self, backend: str | None = None) -> Any:
+        """Return a table with one row per customer or group.
+
+        Parameters
+        ----------
+        backend : {"pandas", "polars", "pyarrow"}, optional
+            A dict of columns by default.
+
+        Returns
+        -------
+        dataframe or dict of ndarray
+            Columns group (if they have names), estimate, low and high.
+
+        Raises
+        ------
+        InvalidInputError
+            If `backend` names no dataframe library.
+
+        Examples
+        --------
+        >>> low, high = np.zeros(1), np.ones(1)
+        >>> Interval("probability_alive", "expectation", 0.9, np.array([0.5]), low, high).to_frame()["high"]
+        array([1.])
+        """
+        columns: dict[str, AnyArray] = {} if self.group is None else {"group": self.group}
+        return _columns.to_frame({**columns, "estimate": self.estimate, "low": self.low, "high": self.high}, backend)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain numbers and lists that JSON knows.
+
+        Returns
+        -------
+        dict
+
+        Examples
+        --------
+        >>> low, high = np.zeros(1), np.ones(1)
+        >>> Interval("probability_alive", "expectation", 0.9, np.array([0.5]), low, high).to_dict()["high"]
+        [1.0]
+        """
+        columns = {"estimate": self.estimate, "low": self.low, "high": self.high, "group": self.group}
+        listed = {name: None if column is None else column.tolist() for name, column in columns.items()}
+        return {"of": self.of, "kind": self.kind, "level": self.level, **listed}
+
+    def __repr__(self) -> str:
+        title = f"Interval of {self.of}, {self.kind}, {100 * self.level:.4g} %"
+        names = np.arange(len(self)) if self.group is None else self.group
+        shown = min(len(self), 10)
+        lines = [
+            f"  {names[i]!s:<6}{self.estimate[i]:12.4f}  {self.low[i]:.4f} to {self.high[i]:.4f}" for i in range(shown)
+        ]
+        rest = [f"  and {len(self) - shown:,} more"] if len(self) > shown else []
+        return "\n".join([title, *lines, *rest])
+
+
+def interval(
+    purchases: Purchases,
+    customers: CustomerSummary,
+    of: str | Callable[..., Any] = "expected_purchases",
+    *,
+    rng: np.random.Generator | int | None,
+    kind: Literal["expectation", "predictive"] = "expectation",
+    level: float = 0.95,
+    by: Any = None,
+    spending: Spending | None = None,
+    n: int = 1000,
+    **arguments: Any,
+) -> Interval:
+    """Interval of a prediction or a value, for each customer or for totals over groups of them.
+
+    There are two kinds, and they answer two questions. The interval of the *expectation* is as wide as the parameters
+    are uncertain: where would the mean of very many such customers lie? The *predictive* interval is for what will
+    happen to these very customers: besides the parameters, it has in it each customer's own rates, whether he is alive,
+    when and how often he happens to buy, and what he happens to spend. For one customer it is much wider; for the
+    total of many customers chance evens out, and the two come close.
+
+    Parameters
+    ----------
+    purchases : purchase model or Draws of one
+        A model draws its parameters itself, from the asymptotic posterior; pass `model.draws(n, rng, customers=...)` or
+        `clv.bootstrap(...)` for better ones.
+    customers : CustomerSummary, m customers
+        Whom to predict for, not necessarily those of the fit.
+    of : str or callable
+        A prediction by its name: "expected_purchases", "probability_alive" and the like, or "customer_lifetime_value".
+        For an expectation also any function of the purchase model (and of the spend model, if there is one) that gives
+        a number, or an array with one for each customer.
+    rng : numpy.random.Generator or int
+        Source of randomness; an int seeds one.
+    kind : {"expectation", "predictive"}
+        Predictive intervals are for purchases ("expected_purchases"), their present value
+        ("discounted_expected_purchases") and their value in money ("customer_lifetime_value").
+    level : float
+        How often such an interval holds the truth, between 0 and 1.
+    by : array_like, shape (m,), or "total", optional
+        Groups whose totals are wanted, or the total of all; by default each customer for himself.
+    spending : GammaGamma or Draws of it, optional
+        For "customer_lifetime_value". Its own uncertainty, and each customer's, is in the interval.
+    n : int
+        How many draws, where `purchases` is a model.
+    **arguments
+        What the call takes besides customers, for example `horizon=39`.
+
+    Returns
+    -------
+    Interval
+
+    Raises
+    ------
+    InvalidInputError
+        If the model has no inference, there is no prediction `of`, `kind` is predictive and `of` is nothing that
+        happens, `by` does not fit the customers, and as the prediction itself does.
+
+    Warns
+    -----
+    AssumptionWarning
+        As `model.draws` does.
+
+    Examples
+    --------
+    >>> import customervalue as cv
+    >>> customers = cv.summarize(cv.datasets.load_cdnow(), observation_end="1997-09-30")
+    >>> model = cv.clv.BGNBD.fit(customers)
+    >>> cv.clv.interval(model, customers, "expected_purchases", horizon=39, by="total", kind="predictive", rng=1)
+    Interval of expected_purchases, predictive, 95 %
+      total     1653.0000  1400.0000 to 1900.0000
+    """
+    check_summary(customers)
+    tails = 0.5 - 0.5 * check_level(level)
+    if kind not in _KINDS:
+        raise invalid("kind", f"`kind` must be 'expectation' or 'predictive', and is {kind!r}")
+    source = np.random.default_rng(rng)
+    sampled = purchases if isinstance(purchases, Draws) else _draw("purchases", purchases, PurchaseModel, n, source)
+    spends = None
+    if spending is not None:
+        spends = (
+            spending if isinstance(spending, Draws) else _draw("spending", spending, GammaGamma, len(sampled), source)
+        )
+    target = _Target(of, sampled, spends, arguments)
+    groups = _Groups.of(by, customers)
+    estimate = groups.total(np.asarray(target.at_estimate(customers), dtype=np.float64), customers)
+    if kind == "expectation":
+        low, high = _expectation(target, customers, groups, tails)
+    else:
+        low, high = _predictive(target, customers, groups, tails, source)
+    return Interval(target.name, kind, level, estimate, low, high, groups.names)
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What is to be predicted, as a function of the models."""
+
+    of: str | Callable[..., Any]
+    purchases: Draws[Any]
+    spending: Draws[GammaGamma] | None
+    arguments: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if callable(self.of):
+            if self.arguments:
+                raise invalid("of", f"a function takes no further arguments, and got {', '.join(self.arguments)}")
+            return
+        if self.of not in _CALLS:
+            raise invalid("of", f"there is no prediction {self.of!r}", f"There are {', '.join(_CALLS)}; or a function.")
+        if self.of == _VALUE and self.spending is None:
+            raise invalid("spending", "a lifetime value needs a spend model", "Pass `spending=` a fitted GammaGamma.")
+        models = (None, None) if self.of == _VALUE else (None,)
+        call = customer_lifetime_value if self.of == _VALUE else getattr(PurchaseModel, self.of)
+        try:
+            inspect.signature(call).bind(*models, None, **self.arguments)
+        except TypeError as error:
+            raise invalid("arguments", f"`{self.of}` cannot be called like this: {error}") from None
+
+    @property
+    def name(self) -> str:
+        return self.of if isinstance(self.of, str) else getattr(self.of, "__name__", "function")
+
+    def of_models(self, purchases: Any, spending: Any, customers: CustomerSummary) -> Any:
+        """The prediction by these models."""
+        if callable(self.of):
+            return self.of(purchases) if spending is None else self.of(purchases, spending)
+        if self.of == _VALUE:
+            return customer_lifetime_value(purchases, spending, customers, **self.arguments)
+        return getattr(purchases, self.of)(customers, **self.arguments)
+
+    def at_estimate(self, customers: CustomerSummary) -> Any:
+        """The prediction by the estimated models."""
+        spending = None if self.spending is None else self.spending.model
+        return self.of_models(self.purchases.model, spending, customers)
+
+    def pairs(self) -> Iterator[tuple[Any, Any]]:
+        """Purchase and spend models, draw by draw; the shorter list of draws starts again."""
+        for i in range(len(self.purchases)):
+            yield self.purchases[i], None if self.spending is None else self.spending[i % len(self.spending)]
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """Whose numbers are added up: for each customer the place of his group, or None if he stands for himself."""
+
+    place: IntArray | None
+    names: AnyArray | None
+
+    @classmethod
+    def of(cls, by: Any, customers: CustomerSummary) -> _Groups:
+        if by is None:
+            return cls(None, customers.customer_id)
+        if isinstance(by, str):
+            if by != "total":
+                raise invalid("by", f"`by` must be 'total' or name each customer's group, and is {by!r}")
+            return cls(np.zeros(len(customers), dtype=np.int64), np.array(["total"]))
+        labels = np.asarray(by)
+        if labels.shape != (len(customers),):
+            rule = f"`by` must name a group for each of the {len(customers):,} customers, and has shape {labels.shape}"
+            raise invalid("by", rule)
+        try:
+            names, place = np.unique(labels, return_inverse=True)
+        except TypeError:
+            raise invalid("by", "`by` must hold names that can be sorted: texts or numbers, none missing") from None
+        return cls(place.reshape(-1), names)
+
+    @property
+    def size(self) -> int:
+        return 0 if self.names is None else self.names.size
+
+    def total(self, values: FloatArray, customers: CustomerSummary) -> FloatArray:
+        """Sums of one number per customer, each as often as his weight says."""
+        if self.place is None or values.ndim == 0:
+            return np.atleast_1d(values)
+        weighted = values if customers.weights is None else values * customers.weights
+        return np.bincount(self.place, weighted, minlength=self.size).astype(np.float64)
+
+
+def _draw(name: str, model: Any, kind: type[Any], n: int, rng: np.random.Generator) -> Draws[Any]:
+    if not isinstance(model, kind):
+        raise invalid(name, f"`{name}` must be a model or draws of one, and is a {type(model).__name__}")
+    drawn: Draws[Any] = model.draws(n, rng)
+    return drawn
+
+
+def _expectation(
+    target: _Target, customers: CustomerSummary, groups: _Groups, tail: float
+) -> tuple[FloatArray, FloatArray]:
+    """Quantiles of the prediction over the draws."""
+    if groups.place is not None or callable(target.of):
+        totals = [groups.total(np.asarray(target.of_models(*pair, customers)), customers) for pair in target.pairs()]
+        return _quantiles(np.array(totals, dtype=np.float64), tail, "linear")
+    alike = target.of != _VALUE  # equal histories have equal predictions, but not equal spend
+    rows = customers.unique
+    distinct = (
+        CustomerSummary(rows.frequency, rows.recency, rows.T, time_unit=customers.time_unit) if alike else customers
+    )
+    ends = []
+    for batch in _batches(len(distinct), len(target.purchases)):
+        some = distinct[batch]
+        values = np.array([target.of_models(*pair, some) for pair in target.pairs()])
+        ends.append(_quantiles(values, tail, "linear"))
+    low, high = np.concatenate([e[0] for e in ends]), np.concatenate([e[1] for e in ends])
+    return (rows.expand(low), rows.expand(high)) if alike else (low, high)
+
+
+def _predictive(
+    target: _Target, customers: CustomerSummary, groups: _Groups, tail: float, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Quantiles of what happens in one simulated future per draw."""
+    if target.of not in OUTCOMES:
+        rule = f"a predictive interval is for what happens, and {target.name!r} is not an event"
+        raise invalid("of", rule, f"Choose {', '.join(OUTCOMES)}, or kind='expectation'.")
+    futures = Futures.of(str(target.of), target.purchases.model, customers, target.arguments)
+    if groups.place is None:
+        ends = []
+        for batch in _batches(len(customers), len(target.purchases)):
+            values = np.array([futures.draw(rng, *pair, batch) for pair in target.pairs()])
+            ends.append(_quantiles(values, tail, "inverted_cdf"))
+        return np.concatenate([e[0] for e in ends]), np.concatenate([e[1] for e in ends])
+    # A row that stands for several customers has as many futures.
+    each = (
+        np.arange(len(customers))
+        if customers.weights is None
+        else np.repeat(np.arange(len(customers)), customers.weights)
+    )
+    totals = np.zeros((len(target.purchases), groups.size))
+    for i, pair in enumerate(target.pairs()):
+        totals[i] = np.bincount(groups.place[each], futures.draw(rng, *pair, each), minlength=groups.size)
+    return _quantiles(totals, tail, "inverted_cdf")
+
+
+def _batches(size: int, draws: int) -> Iterator[slice]:
+    step = max(_CELLS // draws, 1)
+    return (slice(start, start + step) for start in range(0, size, step))
+
+
+def _quantiles(
+    values: FloatArray, tail: float, method: Literal["linear", "inverted_cdf"]
+) -> tuple[FloatArray, FloatArray]:
+    # Between finite and infinite values there is nothing to interpolate.
+    chosen = method if np.all(np.isfinite(values)) else "inverted_cdf"
+    low, high = np.quantile(values, (tail, 1 - tail), axis=0, method=chosen)
+    return low, high
