@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from customervalue.clv._simulation import Future
+from customervalue.clv.bg_bb import BGBB
 from customervalue.clv.bg_nbd import BGNBD
+from customervalue.clv.comparison import Comparison, LikelihoodRatio, compare, likelihood_ratio_test
 from customervalue.clv.gamma_gamma import GammaGamma, SpendInference
 from customervalue.clv.intervals import Interval, interval
 from customervalue.clv.lifetime_value import customer_lifetime_value, new_customer_lifetime_value
@@ -16,20 +18,25 @@ from customervalue.estimation.inference import Inference
 from customervalue.estimation.priors import LogNormal
 
 __all__ = [
+    "BGBB",
     "BGNBD",
     "MBGNBD",
     "NBD",
+    "Comparison",
     "Draws",
     "Future",
     "GammaGamma",
     "Inference",
     "Interval",
+    "LikelihoodRatio",
     "LogNormal",
     "ParetoNBD",
     "SpendInference",
     "bootstrap",
+    "compare",
     "customer_lifetime_value",
     "interval",
+    "likelihood_ratio_test",
     "new_customer_lifetime_value",
     "profile_interval",
     "robust_inference",

@@ -45,6 +45,7 @@ class BetaGeometric(GammaRates):
 
     parameter_names: ClassVar[tuple[str, ...]] = ("r", "alpha", "a", "b")
     dropout_parameter: ClassVar[str] = "a"
+    limits: ClassVar[tuple[str, ...]] = ("NBD",)
     chances_at_start: ClassVar[int]
 
     r: float

@@ -63,7 +63,7 @@ class CustomerModel(ParametricModel):
         >>> customers = cv.summarize(cv.datasets.load_cdnow(), observation_end="1997-09-30")
         >>> draws = cv.clv.BGNBD.fit(customers).draws(200, rng=1)
         >>> len(draws), draws[0]
-        (200, BGNBD(r=0.2453, alpha=4.451, a=0.6933, b=1.868, time_unit='W'))
+        (200, BGNBD(r=0.2393, alpha=4.233, a=0.5695, b=1.71, time_unit='W'))
         """
         if customers is None:
             warn_if_rough(self)

@@ -38,11 +38,14 @@ class RepeatBuying(CustomerModel, ABC):
         in which nobody leaves.
     whole_time : bool
         Whether time is counted in opportunities to buy, so that only whole numbers make sense.
+    limits : tuple of str
+        Names of the models that this one becomes at the edge of its parameters.
     """
 
     rate_parameter: ClassVar[str]
     dropout_parameter: ClassVar[str]
     whole_time: ClassVar[bool] = False
+    limits: ClassVar[tuple[str, ...]] = ()
 
     time_unit: str
 

@@ -206,7 +206,7 @@ def interval(
     >>> model = cv.clv.BGNBD.fit(customers)
     >>> cv.clv.interval(model, customers, "expected_purchases", horizon=39, by="total", kind="predictive", rng=1)
     Interval of expected_purchases, predictive, 95 %
-      total     1653.0000  1400.0000 to 1900.0000
+      total    1653.4087  1479.0000 to 1845.0000
     """
     check_summary(customers)
     tails = 0.5 - 0.5 * check_level(level)

@@ -92,6 +92,7 @@ class ParetoNBD(GammaRates):
 
     parameter_names: ClassVar[tuple[str, ...]] = ("r", "alpha", "s", "beta")
     dropout_parameter: ClassVar[str] = "s"
+    limits: ClassVar[tuple[str, ...]] = ("NBD",)
 
     r: float
     alpha: float

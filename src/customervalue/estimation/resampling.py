@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from customervalue.estimation.inference import Inference
     from customervalue.estimation.model import ParametricModel
 
-__all__ = ["profile_interval", "refit", "robust_inference"]
+__all__ = ["information", "profile_interval", "refit", "robust_inference", "scores"]
 
 M = TypeVar("M", bound="ParametricModel")
 
@@ -146,14 +146,25 @@ def robust_inference(model: ParametricModel, rows: Any) -> Inference:
     if inference.at_boundary:
         rule = f"{' and '.join(inference.at_boundary)} ran to a boundary, where this covariance does not exist"
         raise invalid("inference", rule, 'Fit with a prior (`prior="weak"`).')
-    centre = np.log(list(model.parameters.values()))
-    likelihood = model._likelihood(rows)
-    bread = np.linalg.inv(likelihood.n_customers * posterior(likelihood, inference.prior)(centre).hessian)
-    score = np.stack([_slopes(model, rows, centre, i) for i in range(centre.size)])
+    bread, score = np.linalg.inv(information(model, rows)), scores(model, rows)
     filling = (score * rows.counts) @ score.T
-    scale = np.exp(centre)
+    scale = np.array(list(model.parameters.values()))
     covariance = bread @ filling @ bread * np.outer(scale, scale)
     return replace(inference, covariance=0.5 * (covariance + covariance.T))
+
+
+def information(model: ParametricModel, rows: Any) -> FloatArray:
+    """Observed information of the log-parameters, of all customers and of the prior if there is one; shape (k, k)."""
+    likelihood = model._likelihood(rows)
+    prior = {} if model.inference is None else model.inference.prior
+    centre = np.log(list(model.parameters.values()))
+    return np.asarray(-likelihood.n_customers * posterior(likelihood, prior)(centre).hessian)
+
+
+def scores(model: ParametricModel, rows: Any) -> FloatArray:
+    """Derivatives of each row's log-likelihood by the log-parameters; shape (k, rows)."""
+    centre = np.log(list(model.parameters.values()))
+    return np.stack([_slopes(model, rows, centre, i) for i in range(centre.size)])
 
 
 def _slopes(model: ParametricModel, rows: Any, centre: FloatArray, place: int) -> FloatArray:
