@@ -246,7 +246,8 @@ class _Data(Histories):
 
     def starts(self) -> list[FloatArray]:
         """Where to begin: with middling, with little, with late and with frequent dropout."""
-        return [np.array([*self.rates(), a, b]) for a, b in ((1.0, 2.5), (0.01, 0.1), (0.1, 10.0), (5.0, 5.0))]
+        rates = self.rates()
+        return [np.array([*rates, a, b]) for a, b in ((1.0, 2.5), (0.01, 0.1), (0.1, 10.0), (5.0, 5.0))]
 
     def evaluate(self, theta: FloatArray) -> Evaluation:
         """Log-likelihood per customer at log-parameters, with gradient and Hessian."""

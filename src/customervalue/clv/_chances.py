@@ -133,7 +133,7 @@ class Chances(RepeatBuying):
         Returns
         -------
         float or ndarray of float64
-            Of the shape of `n` and `t`; with `customers`, of shape (m, *that shape).
+            Of the shape of `n` and `t`; with `customers`, of one more dimension before these, of size m.
 
         Raises
         ------

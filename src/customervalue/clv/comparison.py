@@ -37,9 +37,12 @@ class Comparison:
     ----------
     models : tuple of purchase models
         As fitted.
-    log_likelihood, aic, bic : ndarray of float64, shape (m,)
-        Of each model; smaller is better for the criteria.
+    log_likelihood : ndarray of float64, shape (m,)
+        Of each model.
     n_parameters : ndarray of int64, shape (m,)
+        Of each model.
+    n_customers : int
+        Of all models alike.
     at_boundary : tuple of tuple of str
         For each model, the parameters that ran to zero or infinity.
     test : tuple of str
@@ -61,12 +64,21 @@ class Comparison:
     models: tuple[PurchaseModel, ...]
     log_likelihood: FloatArray
     n_parameters: AnyArray
-    aic: FloatArray
-    bic: FloatArray
+    n_customers: int
     at_boundary: tuple[tuple[str, ...], ...]
     test: tuple[str, ...]
     statistic: FloatArray
     p_value: FloatArray
+
+    @property
+    def aic(self) -> FloatArray:
+        """Akaike's information criterion of each model, shape (m,); smaller is better."""
+        return np.asarray(2 * self.n_parameters - 2 * self.log_likelihood)
+
+    @property
+    def bic(self) -> FloatArray:
+        """Bayesian information criterion of each model, shape (m,); smaller is better."""
+        return np.asarray(self.n_parameters * math.log(self.n_customers) - 2 * self.log_likelihood)
 
     @property
     def best(self) -> PurchaseModel:
@@ -245,7 +257,6 @@ def compare(
     each = [model._row_log_likelihood(rows) for model in fitted]
     value = np.array([float(rows.counts @ row) for row in each])
     k = np.array([len(model.parameter_names) for model in fitted])
-    total = float(rows.counts.sum())
     order = np.argsort(2 * k - 2 * value, kind="stable")
     first = order[0]
     tests = [("", math.nan, math.nan)]
@@ -261,8 +272,7 @@ def compare(
         models=best_first,
         log_likelihood=value[order],
         n_parameters=k[order],
-        aic=(2 * k - 2 * value)[order],
-        bic=(k * math.log(total) - 2 * value)[order],
+        n_customers=round(float(rows.counts.sum())),
         at_boundary=tuple(() if m.inference is None else m.inference.at_boundary for m in best_first),
         test=tuple(test[0] for test in tests),
         statistic=np.array([test[1] for test in tests]),

@@ -250,8 +250,8 @@ class _Data(Histories):
 
     def starts(self) -> list[FloatArray]:
         """Where to begin: with middling, with little, with late and with early dropout."""
-        T, pairs = self.mean_length, ((0.5, 0.5), (0.05, 0.5), (3.0, 10.0), (0.3, 0.03))
-        return [np.array([*self.rates(), s, b * T]) for s, b in pairs]
+        T, rates, pairs = self.mean_length, self.rates(), ((0.5, 0.5), (0.05, 0.5), (3.0, 10.0), (0.3, 0.03))
+        return [np.array([*rates, s, b * T]) for s, b in pairs]
 
     def evaluate(self, theta: FloatArray) -> Evaluation:
         """Log-likelihood per customer at log-parameters, with gradient and Hessian."""

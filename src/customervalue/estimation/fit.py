@@ -115,7 +115,11 @@ def fit(
 
 
 def search(
-    likelihood: Likelihood, prior: Mapping[str, LogNormal], starts: Iterable[FloatArray]
+    likelihood: Likelihood,
+    prior: Mapping[str, LogNormal],
+    starts: Iterable[FloatArray],
+    *,
+    tolerance: float = 1e-10,
 ) -> tuple[Optimum | None, int]:
     """Climb from one start after the other until one leads to a maximum that settles it.
 
@@ -127,6 +131,8 @@ def search(
         May be empty.
     starts : iterable of ndarray, shape (k,)
         Log-parameters.
+    tolerance : float
+        Of the gradient per customer.
 
     Returns
     -------
@@ -140,7 +146,9 @@ def search(
     best: Optimum | None = None
     evaluations = 0
     for theta in starts:
-        found = maximize(objective, theta, middle - REACH, middle + REACH, negligible=_NEGLIGIBLE / n)
+        found = maximize(
+            objective, theta, middle - REACH, middle + REACH, tolerance=tolerance, negligible=_NEGLIGIBLE / n
+        )
         evaluations += found.evaluations
         if found.converged and (best is None or found.at.value > best.at.value):
             best = found

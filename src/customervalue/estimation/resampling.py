@@ -25,6 +25,8 @@ M = TypeVar("M", bound="ParametricModel")
 
 #: Step of the differences that give scores, in log-parameters; their error is of its fourth power.
 _STEP = 1e-3
+#: Gradient at which a refit stops: what is left is nothing beside the spread of the refits.
+_ENOUGH = 1e-6
 
 
 def refit(model: M, rows: Any, n: int, rng: np.random.Generator | int | None) -> Draws[M]:
@@ -61,7 +63,7 @@ def refit(model: M, rows: Any, n: int, rng: np.random.Generator | int | None) ->
     found = []
     for _ in range(size):
         resampled = replace(rows, counts=source.multinomial(total, share).astype(np.float64))
-        best, _ = search(model._likelihood(resampled), prior, [start])
+        best, _ = search(model._likelihood(resampled), prior, [start], tolerance=_ENOUGH)
         if best is not None and not np.any(best.running):
             found.append(np.exp(best.point))
     if 2 * len(found) < size:
