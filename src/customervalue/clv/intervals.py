@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import math
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -13,7 +15,7 @@ from customervalue.clv._futures import OUTCOMES, Futures
 from customervalue.clv._purchase_model import PurchaseModel
 from customervalue.clv.gamma_gamma import GammaGamma
 from customervalue.clv.lifetime_value import customer_lifetime_value
-from customervalue.errors import invalid
+from customervalue.errors import InfiniteMeanWarning, invalid
 from customervalue.estimation.draws import Draws, check_level
 from customervalue.summary import CustomerSummary, check_summary
 
@@ -109,7 +111,7 @@ class Interval:
         return _columns.to_frame({**columns, "estimate": self.estimate, "low": self.low, "high": self.high}, backend)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain numbers and lists that JSON knows.
+        """As plain numbers and lists that JSON knows; infinite ends as None, dates as text.
 
         Returns
         -------
@@ -121,9 +123,13 @@ class Interval:
         >>> Interval("probability_alive", "expectation", 0.9, np.array([0.5]), low, high).to_dict()["high"]
         [1.0]
         """
-        columns = {"estimate": self.estimate, "low": self.low, "high": self.high, "group": self.group}
-        listed = {name: None if column is None else column.tolist() for name, column in columns.items()}
-        return {"of": self.of, "kind": self.kind, "level": self.level, **listed}
+        ends = {"estimate": self.estimate, "low": self.low, "high": self.high}
+        listed = {name: [v if math.isfinite(v) else None for v in column.tolist()] for name, column in ends.items()}
+        names = self.group
+        if names is not None and names.dtype.kind not in "biufUO":
+            names = names.astype(str)
+        group = None if names is None else names.tolist()
+        return {"of": self.of, "kind": self.kind, "level": self.level, **listed, "group": group}
 
     def __repr__(self) -> str:
         title = f"Interval of {self.of}, {self.kind}, {100 * self.level:.4g} %"
@@ -213,20 +219,18 @@ def interval(
     if kind not in _KINDS:
         raise invalid("kind", f"`kind` must be 'expectation' or 'predictive', and is {kind!r}")
     source = np.random.default_rng(rng)
-    sampled = purchases if isinstance(purchases, Draws) else _draw("purchases", purchases, PurchaseModel, n, source)
-    spends = None
-    if spending is not None:
-        spends = (
-            spending if isinstance(spending, Draws) else _draw("spending", spending, GammaGamma, len(sampled), source)
-        )
+    sampled = _draws("purchases", purchases, PurchaseModel, n, source)
+    spends = None if spending is None else _draws("spending", spending, GammaGamma, len(sampled), source)
     target = _Target(of, sampled, spends, arguments)
-    groups = _Groups.of(by, customers)
-    estimate = groups.total(np.asarray(target.at_estimate(customers), dtype=np.float64), customers)
-    if kind == "expectation":
-        low, high = _expectation(target, customers, groups, tails)
-    else:
-        low, high = _predictive(target, customers, groups, tails, source)
-    return Interval(target.name, kind, level, estimate, low, high, groups.names)
+    at_estimate = np.asarray(target.at_estimate(customers), dtype=np.float64)
+    groups = _Groups.of(by, customers, at_estimate)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InfiniteMeanWarning)  # said at the estimate, not for each draw again
+        if kind == "expectation":
+            low, high = _expectation(target, customers, groups, tails)
+        else:
+            low, high = _predictive(target, customers, groups, tails, source)
+    return Interval(target.name, kind, level, groups.total(at_estimate, customers), low, high, groups.names)
 
 
 @dataclass(frozen=True)
@@ -258,13 +262,16 @@ class _Target:
     def name(self) -> str:
         return self.of if isinstance(self.of, str) else getattr(self.of, "__name__", "function")
 
-    def of_models(self, purchases: Any, spending: Any, customers: CustomerSummary) -> Any:
-        """The prediction by these models."""
+    def of_models(self, purchases: Any, spending: Any, customers: CustomerSummary, rows: slice | None = None) -> Any:
+        """The prediction by these models, of the customers who are these rows of all."""
         if callable(self.of):
             return self.of(purchases) if spending is None else self.of(purchases, spending)
-        if self.of == _VALUE:
-            return customer_lifetime_value(purchases, spending, customers, **self.arguments)
-        return getattr(purchases, self.of)(customers, **self.arguments)
+        if self.of != _VALUE:
+            return getattr(purchases, self.of)(customers, **self.arguments)
+        arguments = self.arguments
+        if rows is not None and np.ndim(arguments.get("margin", 1.0)) == 1:
+            arguments = {**arguments, "margin": np.asarray(arguments["margin"])[rows]}
+        return customer_lifetime_value(purchases, spending, customers, **arguments)
 
     def at_estimate(self, customers: CustomerSummary) -> Any:
         """The prediction by the estimated models."""
@@ -285,7 +292,12 @@ class _Groups:
     names: AnyArray | None
 
     @classmethod
-    def of(cls, by: Any, customers: CustomerSummary) -> _Groups:
+    def of(cls, by: Any, customers: CustomerSummary, values: FloatArray) -> _Groups:
+        if values.shape != (len(customers),):
+            if by is not None:
+                rule = f"totals need one number for each of the {len(customers):,} customers, not shape {values.shape}"
+                raise invalid("by", rule)
+            return cls(None, None)
         if by is None:
             return cls(None, customers.customer_id)
         if isinstance(by, str):
@@ -298,8 +310,11 @@ class _Groups:
             raise invalid("by", rule)
         try:
             names, place = np.unique(labels, return_inverse=True)
+            missing = bool(np.any(names != names))
         except TypeError:
-            raise invalid("by", "`by` must hold names that can be sorted: texts or numbers, none missing") from None
+            missing = True
+        if missing:
+            raise invalid("by", "`by` must hold names that can be sorted: texts or numbers, none missing")
         return cls(place.reshape(-1), names)
 
     @property
@@ -314,11 +329,12 @@ class _Groups:
         return np.bincount(self.place, weighted, minlength=self.size).astype(np.float64)
 
 
-def _draw(name: str, model: Any, kind: type[Any], n: int, rng: np.random.Generator) -> Draws[Any]:
+def _draws(name: str, given: Any, kind: type[Any], n: int, rng: np.random.Generator) -> Draws[Any]:
+    model = given.model if isinstance(given, Draws) else given
     if not isinstance(model, kind):
-        raise invalid(name, f"`{name}` must be a model or draws of one, and is a {type(model).__name__}")
-    drawn: Draws[Any] = model.draws(n, rng)
-    return drawn
+        what = f"a {kind.__name__} or draws of one"
+        raise invalid(name, f"`{name}` must be {what}, and is of a {type(model).__name__}")
+    return given if isinstance(given, Draws) else model.draws(n, rng)
 
 
 def _expectation(
@@ -336,7 +352,7 @@ def _expectation(
     ends = []
     for batch in _batches(len(distinct), len(target.purchases)):
         some = distinct[batch]
-        values = np.array([target.of_models(*pair, some) for pair in target.pairs()])
+        values = np.array([target.of_models(*pair, some, batch) for pair in target.pairs()])
         ends.append(_quantiles(values, tail, "linear"))
     low, high = np.concatenate([e[0] for e in ends]), np.concatenate([e[1] for e in ends])
     return (rows.expand(low), rows.expand(high)) if alike else (low, high)

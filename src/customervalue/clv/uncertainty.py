@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from customervalue.clv._customer_model import CustomerModel
 from customervalue.errors import invalid
 from customervalue.estimation import resampling
+from customervalue.estimation.draws import check_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,7 +93,7 @@ def profile_interval(
     Raises
     ------
     InvalidInputError
-        If the model has no inference, or no parameter of this name.
+        If the model has no inference or no parameter of this name, or `customers` are not those of the fit.
 
     References
     ----------
@@ -108,7 +109,9 @@ def profile_interval(
     (0.515, 1.319)
     """
     _check(model, customers)
-    return resampling.profile_interval(model, model._rows(customers), name, level)
+    rows = model._rows(customers)
+    check_rows(model, rows)
+    return resampling.profile_interval(model, rows, name, level)
 
 
 def robust_inference(model: CustomerModel, customers: CustomerSummary) -> Inference:
@@ -129,7 +132,7 @@ def robust_inference(model: CustomerModel, customers: CustomerSummary) -> Infere
     Raises
     ------
     InvalidInputError
-        If the model has no inference, or a parameter ran to a boundary.
+        If the model has no inference, a parameter ran to a boundary, or `customers` are not those of the fit.
 
     References
     ----------
@@ -145,7 +148,9 @@ def robust_inference(model: CustomerModel, customers: CustomerSummary) -> Infere
     (0.186, 0.181)
     """
     _check(model, customers)
-    return resampling.robust_inference(model, model._rows(customers))
+    rows = model._rows(customers)
+    check_rows(model, rows)
+    return resampling.robust_inference(model, rows)
 
 
 def _check(model: CustomerModel, customers: CustomerSummary) -> None:

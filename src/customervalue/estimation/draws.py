@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import numpy as np
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from customervalue.estimation.inference import Inference
     from customervalue.estimation.model import ParametricModel
 
-__all__ = ["Draws", "check_count", "check_level", "draw"]
+__all__ = ["Draws", "check_count", "check_level", "check_rows", "draw"]
 
 M = TypeVar("M", bound="ParametricModel")
 
@@ -82,7 +82,17 @@ class Draws(Generic[M]):
     def __len__(self) -> int:
         return len(self.values)
 
-    def __getitem__(self, place: int) -> M:
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Made anew, so that a copy is as read-only as the original.
+        return type(self), (self.model, self.values, self.method, self.effective_sample_size, self.failed)
+
+    @overload
+    def __getitem__(self, place: int) -> M: ...
+    @overload
+    def __getitem__(self, place: slice) -> Draws[M]: ...
+    def __getitem__(self, place: int | slice) -> M | Draws[M]:
+        if isinstance(place, slice):
+            return replace(self, values=self.values[place].copy())
         return with_parameters(self.model, self.values[place])
 
     def __iter__(self) -> Iterator[M]:
@@ -95,7 +105,15 @@ class Draws(Generic[M]):
 
     @property
     def covariance(self) -> FloatArray:
-        """Of the draws, shape (k, k), on the natural scale."""
+        """Of the draws, shape (k, k), on the natural scale.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is only one draw.
+        """
+        if len(self) < 2:
+            raise invalid("n", "a covariance needs two draws or more")
         return np.atleast_2d(np.cov(self.values, rowvar=False))
 
     def intervals(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
@@ -223,7 +241,7 @@ def draw(model: M, n: int, rng: np.random.Generator | int | None, rows: Any = No
     if rows is None:
         values = np.exp(centre + source.standard_normal((size, centre.size)) @ root.T)
         return Draws(model, values, "asymptotic", float(size))
-    _check_rows(model, rows)
+    check_rows(model, rows)
     m = max(_PROPOSALS * size, _FEWEST_PROPOSALS)
     z = source.standard_normal((m, centre.size)) / np.sqrt(source.chisquare(_FREEDOM, m) / _FREEDOM)[:, None]
     proposals = np.exp(centre + z @ root.T)
@@ -246,7 +264,7 @@ def draw(model: M, n: int, rng: np.random.Generator | int | None, rows: Any = No
 def check_count(n: int) -> int:
     """Return `n` if it is a whole number >= 1, raise otherwise."""
     value = check_number("n", n)
-    if not (value >= 1 and value == math.floor(value) and math.isfinite(value)):
+    if not (math.isfinite(value) and value >= 1 and value == math.floor(value)):
         raise invalid("n", f"`n` must be a whole number of draws, 1 or more, and is {n!r}")
     return int(value)
 
@@ -298,7 +316,8 @@ def warn_if_rough(model: ParametricModel) -> None:
     )
 
 
-def _check_rows(model: ParametricModel, rows: Any) -> None:
+def check_rows(model: ParametricModel, rows: Any) -> None:
+    """Raise unless these are the data the model was fitted to."""
     inference = check_inference(model)
     value = float(rows.counts @ model._row_log_likelihood(rows))
     if not abs(value - inference.log_likelihood) <= 1e-6 * (1 + abs(value)):
@@ -306,7 +325,7 @@ def _check_rows(model: ParametricModel, rows: Any) -> None:
             f"these are not the customers of the fit: their log-likelihood is {value:,.3f}, and that of the fit "
             f"{inference.log_likelihood:,.3f}"
         )
-        raise invalid("customers", rule, "Pass those the model was fitted to, or leave `customers` out.")
+        raise invalid("customers", rule, "Pass those the model was fitted to.")
 
 
 def _log_posterior(model: M, values: FloatArray, rows: Any) -> FloatArray:
