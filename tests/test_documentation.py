@@ -68,11 +68,12 @@ def test_public_call_has_an_example(name: str) -> None:
 
 
 def test_readme_shows_what_its_example_prints() -> None:
-    (code,), (shown, *_) = blocks(Path("README.md"), "python"), blocks(Path("README.md"), "text")
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(code, "README.md", "exec"), {})
-    assert [line.rstrip() for line in printed.getvalue().splitlines()] == shown.splitlines()
+    names: dict[str, object] = {}
+    for code, shown in zip(blocks(Path("README.md"), "python"), blocks(Path("README.md"), "text"), strict=True):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, "README.md", "exec"), names)
+        assert [line.rstrip() for line in printed.getvalue().splitlines()] == shown.splitlines()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)

@@ -11,7 +11,9 @@ begins its fit of Pareto/NBD at random; here it is given a fixed beginning.
 from __future__ import annotations
 
 import argparse
-import resource
+import subprocess
+import sys
+import tempfile
 import warnings
 
 import numpy as np
@@ -92,18 +94,36 @@ def resampling(repeats: int) -> None:
         print(f"| {name} | {seconds:.3f} s | {seconds / one:.1f} |")
 
 
+FIT = r"""
+import re, sys
+import numpy as np
+from customervalue import CustomerSummary, clv
+x, t_x, T = (np.load(f"{sys.argv[1]}/{name}.npy") for name in ("x", "t_x", "T"))
+clv.ParetoNBD.fit(clv.ParetoNBD(0.5, 10.0, 0.6, 12.0).simulate(200, 39.0, 1), prior="weak")  # loads what it needs
+
+def peak():
+    return int(re.search(r"VmHWM:\s*(\d+)", open("/proc/self/status").read())[1]) / 1024
+
+before = peak()
+summary = CustomerSummary(x, t_x, T)
+clv.BGNBD.fit(summary)
+clv.ParetoNBD.fit(summary)
+print(sum(column.nbytes for column in (x, t_x, T)) / 2**20, len(summary.unique), before, peak())
+"""
+
+
 def memory(customers: int) -> None:
-    """Peak memory of checks, compression and fit, beside the arrays that came in."""
-    data = simulate(customers)
-    arrays = sum(column.nbytes for column in (data.x, data.t_x, data.T))
-    del data.m[:0]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    summary = CustomerSummary(data.x, data.t_x, data.T)
-    clv.BGNBD.fit(summary)
-    clv.ParetoNBD.fit(summary)
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(f"\n{customers:,} customers: input arrays {arrays / 1e6:,.0f} MB, distinct rows {len(summary.unique):,}")
-    print(f"peak before {before / 1e6:,.0f} MB, after the fits of BG/NBD and Pareto/NBD {after / 1e6:,.0f} MB")
+    """Peak memory of checks, compression and fits in a process of their own, beside the arrays that came in."""
+    for days in (True, False):
+        data = simulate(customers, days=days)
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("x", "t_x", "T"):
+                np.save(f"{folder}/{name}.npy", getattr(data, name))
+            done = subprocess.run([sys.executable, "-c", FIT, folder], check=True, capture_output=True, text=True)
+        arrays, rows, before, after = (float(number) for number in done.stdout.split())
+        grid = "dated to the day" if days else "on no grid"
+        print(f"{customers:,} customers, {grid}: input arrays {arrays:,.0f} MiB, distinct rows {rows:,.0f}")
+        print(f"  peak before {before:,.0f} MiB, after the fits of BG/NBD and Pareto/NBD {after:,.0f} MiB")
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from customervalue._typing import AnyArray, FloatArray, IntArray
 
@@ -18,6 +18,7 @@ __all__ = ["Groups", "UniqueRows", "find_grid", "group_codes", "totals", "unique
 #: A table of counts is used instead of a sort while it has at most this many cells per row.
 _CELLS_PER_ROW = 4
 _LARGEST_CODE = 2**62
+_BATCH = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,12 @@ def find_grid(times: Sequence[FloatArray], candidates: Sequence[float]) -> float
 
 
 def _on_grid(times: FloatArray, ticks: float) -> bool:
-    return bool(np.array_equal(np.rint(times * ticks) / ticks, times))
+    return all(np.array_equal(np.rint(part * ticks) / ticks, part) for part in (times[r] for r in _batches(times.size)))
+
+
+def _batches(size: int) -> Iterator[slice]:
+    """Rows a batch at a time, so that what is made of them on the way stays small."""
+    return (slice(start, start + _BATCH) for start in range(0, size, _BATCH))
 
 
 @dataclass(frozen=True)
@@ -213,12 +219,14 @@ def unique_rows(
     """
     ticks = find_grid([T, recency], candidates) if T.size > 1 else None
     if ticks is not None:
-        t_ticks, r_ticks = np.rint(T * ticks), np.rint(recency * ticks)
-        lowest = t_ticks.min()
-        n_t, n_r = int(t_ticks.max() - lowest) + 1, int(r_ticks.max()) + 1
+        lowest = np.rint(T.min() * ticks)
+        n_t, n_r = int(np.rint(T.max() * ticks) - lowest) + 1, int(np.rint(recency.max() * ticks)) + 1
         size = (int(frequency.max()) + 1) * n_t * n_r
         if size < _LARGEST_CODE:
-            codes = (frequency * n_t + (t_ticks - lowest).astype(np.int64)) * n_r + r_ticks.astype(np.int64)
+            codes = np.empty(T.size, dtype=np.int64)
+            for rows in _batches(T.size):
+                t_ticks, r_ticks = np.rint(T[rows] * ticks) - lowest, np.rint(recency[rows] * ticks)
+                codes[rows] = (frequency[rows] * n_t + t_ticks.astype(np.int64)) * n_r + r_ticks.astype(np.int64)
             groups = group_codes(codes, size, weights)
             rest, r_code = np.divmod(groups.codes, n_r)
             x, t_code = np.divmod(rest, n_t)
