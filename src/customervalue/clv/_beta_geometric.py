@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from customervalue.clv._gamma_rates import GammaRates
+from customervalue.clv._gamma_rates import GammaRates, time_of_silence
 from customervalue.clv._histories import Histories
 from customervalue.clv._paths import AtRandom
 from customervalue.estimation.fit import Likelihood
@@ -93,14 +93,14 @@ class BetaGeometric(GammaRates):
 
         return by_frequency(survives, x, self.alpha + T)
 
-    def _purchases(self, x: IntArray, T: FloatArray, start: float, stop: float) -> FloatArray:
+    def _purchases(self, x: IntArray, T: FloatArray, start: float, length: float) -> FloatArray:
         def expected(x: int, clock: FloatArray) -> FloatArray:
             shape = self.r + x
-            p, weights = self._if_alive(x, (shape + 1) * float((stop / clock).max()))
+            p, weights = self._if_alive(x, (shape + 1) * float(((start + length) / clock).max()))
             if start == 0:
-                return np.asarray(-np.expm1(-shape * log1p(np.multiply.outer(stop / clock, p))) @ (weights / p))
+                return np.asarray(-np.expm1(-shape * log1p(np.multiply.outer(length / clock, p))) @ (weights / p))
             before = np.multiply.outer(start / clock, p)
-            during = np.multiply.outer((stop - start) / clock, p) / (1 + before)
+            during = np.multiply.outer(length / clock, p) / (1 + before)
             still = np.exp(-shape * log1p(before))
             return np.asarray((still * -np.expm1(-shape * log1p(during))) @ (weights / p))
 
@@ -141,6 +141,10 @@ class BetaGeometric(GammaRates):
         expected = at_many(still_buying, 1 + y.ravel()).reshape(y.shape)
         return np.asarray((measure * expected).sum(axis=1))
 
+    def _silence_until(self, x: IntArray, T: FloatArray, target: FloatArray) -> FloatArray:
+        # Who is alive will buy again, as he leaves at purchases only.
+        return time_of_silence(self.r + x, self.alpha + T, target)
+
     def _mean_lifetime(self, x: IntArray, T: FloatArray) -> FloatArray:
         # He leaves at the rate lambda p, and lambda and p are independent: the product of E[1 / lambda] and E[1 / p].
         shape = self.r + x - 1
@@ -170,7 +174,7 @@ class BetaGeometric(GammaRates):
         rate = rng.gamma(self.r + x) / (self.alpha + T)
         dropout = rng.beta(self.a, self.b + self._chances(x))
         would_buy = rng.poisson(rate * horizon)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             last = 1 + np.floor(np.log1p(-rng.random(x.size)) / np.log1p(-dropout))
         leaves = last <= would_buy
         count = np.where(leaves, last, would_buy).astype(np.int64)

@@ -55,7 +55,8 @@ class CustomerModel(ParametricModel):
 
         Notes
         -----
-        The prior is that of the fit; a parameter without one has a flat prior on the log scale.
+        The prior of the exact posterior is that of the fit. A parameter without one has the weak prior: with a flat
+        one there is no posterior, as the likelihood does not go to zero where parameters go to infinity together.
 
         Examples
         --------
@@ -66,8 +67,9 @@ class CustomerModel(ParametricModel):
         (200, BGNBD(r=0.2393, alpha=4.233, a=0.5695, b=1.71, time_unit='W'))
         """
         if customers is None:
+            drawn = draw(self, n, rng)
             warn_if_rough(self)
-            return draw(self, n, rng)
+            return drawn
         self._check_customers(customers)
         return draw(self, n, rng, self._rows(customers))
 

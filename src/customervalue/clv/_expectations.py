@@ -61,7 +61,7 @@ class Expectations(RepeatBuying):
         if length == 0:
             self._check_customers(customers)
             return np.zeros(len(customers))
-        return self._given_history(customers, partial(self._purchases, start=wait, stop=wait + length))
+        return self._given_history(customers, partial(self._purchases, start=wait, length=length))
 
     @overload
     def expected_purchases_new(self, horizon: float) -> float: ...
@@ -101,7 +101,7 @@ class Expectations(RepeatBuying):
         return values[0] if times.ndim == 0 else np.reshape(values, times.shape)
 
     def _expected_new(self, length: float) -> float:
-        return self._new(partial(self._purchases, start=0.0, stop=length)) if length > 0 else 0.0
+        return self._new(partial(self._purchases, start=0.0, length=length)) if length > 0 else 0.0
 
     def discounted_expected_purchases(
         self, customers: CustomerSummary, *, discount_rate: float, horizon: float | None = None
@@ -153,7 +153,7 @@ class Expectations(RepeatBuying):
         customers : CustomerSummary, n customers
             Histories, in the time unit of this model.
         discount_rate : float
-            Annual effective rate; >= 0. The money flows continuously.
+            Annual effective rate; >= 0. The money flows continuously; in BG/BB, at each opportunity.
         horizon : float, optional
             Length of the window (T, T + horizon], in time units; the whole future by default.
 

@@ -12,7 +12,7 @@ from customervalue.numerics.elementary import log1p
 if TYPE_CHECKING:
     from customervalue._typing import FloatArray, IntArray
 
-__all__ = ["GammaRates"]
+__all__ = ["GammaRates", "time_of_silence"]
 
 
 class GammaRates(PurchaseModel):
@@ -31,3 +31,8 @@ class GammaRates(PurchaseModel):
 
     def _rate(self, x: IntArray, T: FloatArray) -> FloatArray:
         return np.asarray((self.r + x) / (self.alpha + T))
+
+
+def time_of_silence(shape: FloatArray, clock: FloatArray, target: FloatArray) -> FloatArray:
+    """The time in which the log probability of no purchase, at a rate ~ Gamma(shape, clock), falls to `target`."""
+    return np.asarray(clock * np.expm1(-target / shape))

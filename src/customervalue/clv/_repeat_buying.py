@@ -55,7 +55,7 @@ class RepeatBuying(CustomerModel, ABC):
 
     @abstractmethod
     def _log_alive(self, x: IntArray, t_x: FloatArray, T: FloatArray) -> FloatArray:
-        """Log probability that each row is alive at T."""
+        """Log probability that each row is alive at T; in discrete time, that it is there for the next opportunity."""
 
     @abstractmethod
     def _log_silence(self, x: IntArray, t_x: FloatArray, T: FloatArray) -> FloatArray:
@@ -68,8 +68,8 @@ class RepeatBuying(CustomerModel, ABC):
         """Probability of being alive at T + time; time > 0."""
 
     @abstractmethod
-    def _purchases(self, x: IntArray, T: FloatArray, start: float, stop: float) -> FloatArray:
-        """Expected purchases in (T + start, T + stop]; stop > start >= 0."""
+    def _purchases(self, x: IntArray, T: FloatArray, start: float, length: float) -> FloatArray:
+        """Expected purchases in (T + start, T + start + length]; start >= 0, length > 0."""
 
     @abstractmethod
     def _discounted_purchases(self, x: IntArray, T: FloatArray, horizon: float | None, delta: float) -> FloatArray:
@@ -136,8 +136,9 @@ class RepeatBuying(CustomerModel, ABC):
         """P(alive) times what a customer who is alive will do; shape (n,)."""
         self._check_customers(customers)
         rows = customers.unique
-        alive = np.exp(self._log_alive(rows.frequency, rows.recency, rows.T))
-        return rows.expand(alive * if_alive(rows.frequency, rows.T))
+        alive, future = np.exp(self._log_alive(rows.frequency, rows.recency, rows.T)), if_alive(rows.frequency, rows.T)
+        # Nothing is to come from a customer who is gone for certain, be it infinite for the others.
+        return rows.expand(alive * np.where(alive > 0, future, 0.0))
 
     def _new(self, if_alive: Callable[[IntArray, FloatArray], FloatArray]) -> float:
         """The same for a customer just acquired: the empty history."""

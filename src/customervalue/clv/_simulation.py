@@ -227,6 +227,8 @@ class Simulation(RepeatBuying):
         if not 0 <= share <= 1 or (share > 0 and spending is None):
             rule = f"`refund_probability` must lie between 0 and 1, and needs `spending`; it is {share:g}"
             raise invalid("refund_probability", rule)
+        if observation_end is None:
+            raise invalid("observation_end", "a log needs an `observation_end`, a date", "For example '2025-12-31'.")
         length, end = self._lengths(n, T, observation_end)
         paths = self._draw_new(source, length)
         drawn = paths.events(source)

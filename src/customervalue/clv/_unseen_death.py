@@ -60,10 +60,12 @@ class Silence:
     level: IntArray
 
     @classmethod
-    def of(cls, parameters: tuple[float, float, float, float], x: IntArray, t_x: FloatArray, T: FloatArray) -> Silence:
-        """What the integral is made of; `whole` is the length of the silence on both logarithmic clocks."""
+    def of(
+        cls, parameters: tuple[float, float, float, float], x: IntArray, t_x: FloatArray, gap: FloatArray
+    ) -> Silence:
+        """What the integral is made of; `gap` is the silence since t_x, and `whole` that on both logarithmic clocks."""
         r, alpha, s, beta = parameters
-        shape, gap = np.asarray(r + x, dtype=np.float64), T - t_x
+        shape = np.asarray(r + x, dtype=np.float64)
         near, far = min(alpha, beta) + t_x, max(alpha, beta) + t_x
         share = near / far
         short, long = log1p(gap / near), log1p(gap / far)

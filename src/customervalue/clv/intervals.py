@@ -392,7 +392,8 @@ def _batches(size: int, draws: int) -> Iterator[slice]:
 def _quantiles(
     values: FloatArray, tail: float, method: Literal["linear", "inverted_cdf"]
 ) -> tuple[FloatArray, FloatArray]:
-    # Between finite and infinite values there is nothing to interpolate.
-    chosen = method if np.all(np.isfinite(values)) else "inverted_cdf"
-    low, high = np.quantile(values, (tail, 1 - tail), axis=0, method=chosen)
-    return low, high
+    ends = np.quantile(values, (tail, 1 - tail), axis=0, method="inverted_cdf")
+    if method == "linear":
+        finite = np.isfinite(values).all(axis=0)  # between finite and infinite values there is nothing to interpolate
+        ends[:, finite] = np.quantile(values[:, finite], (tail, 1 - tail), axis=0)
+    return ends[0], ends[1]

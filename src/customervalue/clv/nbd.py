@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from customervalue.clv._gamma_rates import GammaRates
+from customervalue.clv._gamma_rates import GammaRates, time_of_silence
 from customervalue.clv._histories import Histories
 from customervalue.clv._paths import AtRandom
 from customervalue.estimation.fit import Likelihood
@@ -97,8 +97,8 @@ class NBD(GammaRates):
     def _survival(self, x: IntArray, T: FloatArray, time: float) -> FloatArray:  # noqa: ARG002
         return np.ones(x.size)
 
-    def _purchases(self, x: IntArray, T: FloatArray, start: float, stop: float) -> FloatArray:
-        return self._rate(x, T) * (stop - start)
+    def _purchases(self, x: IntArray, T: FloatArray, start: float, length: float) -> FloatArray:  # noqa: ARG002
+        return self._rate(x, T) * length
 
     def _discounted_purchases(self, x: IntArray, T: FloatArray, horizon: float | None, delta: float) -> FloatArray:
         return self._rate(x, T) * self._discounted_lifetime(x, T, horizon, delta)
@@ -113,6 +113,9 @@ class NBD(GammaRates):
         if horizon is None:
             return np.full(x.size, 1 / delta)
         return np.full(x.size, -np.expm1(-delta * horizon) / delta if delta > 0 else horizon)
+
+    def _silence_until(self, x: IntArray, T: FloatArray, target: FloatArray) -> FloatArray:
+        return time_of_silence(self.r + x, self.alpha + T, target)
 
     def _mean_lifetime(self, x: IntArray, T: FloatArray) -> FloatArray:  # noqa: ARG002
         return np.full(x.size, np.inf)

@@ -22,7 +22,7 @@ from customervalue.numerics.gamma import digamma_difference, log_gamma_ratio, tr
 from customervalue.numerics.log_concave import log_integral
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from customervalue._typing import FloatArray, IntArray
     from customervalue.estimation.inference import Inference
@@ -31,6 +31,8 @@ __all__ = ["ParetoNBD"]
 
 #: Rows of a batch of probabilities of purchases.
 _BATCH = 1_024
+#: Rows whose integrals are prepared at a time.
+_ROWS = 1 << 18
 #: Customers whose maximum is the start for many more.
 _SAMPLE = 10_000
 
@@ -120,17 +122,24 @@ class ParetoNBD(GammaRates):
         return np.asarray(alive - self._log_alive(x, t_x, T))
 
     def _log_alive(self, x: IntArray, t_x: FloatArray, T: FloatArray) -> FloatArray:
-        silence = Silence.of((self.r, self.alpha, self.s, self.beta), x, t_x, T)
-        odds = np.empty(x.size)
-        for rows, nodes, weights in silence.batches():
-            odds[rows] = silence.log_factor[rows] + np.log(weights @ silence.integrand(rows, nodes)[-1])
-        return -softplus(odds)
+        return self._log_alive_after(x, t_x, T - t_x)
+
+    def _log_alive_after(self, x: IntArray, t_x: FloatArray, gap: FloatArray) -> FloatArray:
+        """Log probability of being alive at t_x + gap, without a purchase since t_x."""
+        log_alive = np.empty(x.size)
+        for part in _parts(x.size):
+            silence = Silence.of((self.r, self.alpha, self.s, self.beta), x[part], t_x[part], gap[part])
+            odds = np.empty(silence.span.size)
+            for rows, nodes, weights in silence.batches():
+                odds[rows] = silence.log_factor[rows] + np.log(weights @ silence.integrand(rows, nodes)[-1])
+            log_alive[part] = -softplus(odds)
+        return log_alive
 
     def _survival(self, x: IntArray, T: FloatArray, time: float) -> FloatArray:  # noqa: ARG002 - one hook for all
         return np.exp(-self.s * log1p(time / (self.beta + T)))
 
-    def _purchases(self, x: IntArray, T: FloatArray, start: float, stop: float) -> FloatArray:
-        lifetime = time_alive(self.s, self.beta + T + start, stop - start)
+    def _purchases(self, x: IntArray, T: FloatArray, start: float, length: float) -> FloatArray:
+        lifetime = time_alive(self.s, self.beta + T + start, length)
         if start > 0:
             lifetime = lifetime * self._survival(x, T, start)
         return self._rate(x, T) * lifetime
@@ -158,12 +167,10 @@ class ParetoNBD(GammaRates):
         values = np.where(n > 0, -np.inf, 0.0)
         some = t > 0
         nothing = np.flatnonzero(some & (n == 0))
-        # No purchase until T + t: the silence of a customer who bought last at T.
-        until, end = T[nothing], T[nothing] + t[nothing]
-        values[nothing] = self._log_silence(x[nothing], until, end) - self.s * log1p(
-            (end - until) / (self.beta + until)
-        )
-        values[nothing] -= self._log_alive(x[nothing], until, end)
+        # No purchase in (T, T + t]: alive and silent, over alive if silent.
+        bought, begin, gap = x[nothing], T[nothing], t[nothing]
+        silent = (self.r + bought) * log1p(gap / (self.alpha + begin)) + self.s * log1p(gap / (self.beta + begin))
+        values[nothing] = -silent - self._log_alive_after(bought, begin, gap)
         several = np.flatnonzero(some & (n > 0))
         for rows in np.array_split(several, 1 + several.size // _BATCH):
             values[rows] = self._log_pmf(x[rows], T[rows], n[rows], t[rows])
@@ -190,7 +197,7 @@ class ParetoNBD(GammaRates):
 
     def _paths(self, rng: np.random.Generator, x: IntArray, T: FloatArray, horizon: FloatArray) -> AtRandom:
         rate = rng.gamma(self.r + x) / (self.alpha + T)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             lifetime = rng.exponential(size=x.size) / (rng.gamma(self.s, size=x.size) / (self.beta + T))
         span = np.minimum(lifetime, horizon)
         return AtRandom(rng.poisson(rate * span), span, np.zeros(x.size, dtype=np.bool_))
@@ -211,6 +218,11 @@ class ParetoNBD(GammaRates):
         with np.errstate(divide="ignore"):
             fewer = np.log(dropout) + dropout * gap + (self.r + x) * log1p(gap / buying)
         return np.asarray(np.logaddexp(alive, alive + fewer + log_discounted_time(self.r + x, buying, gap, dropout)))
+
+
+def _parts(size: int) -> Iterator[slice]:
+    """Rows, so many at a time that what is made of them stays small."""
+    return (slice(start, start + _ROWS) for start in range(0, size, _ROWS))
 
 
 def _sampled(rows: UniqueRows) -> list[FloatArray]:
@@ -267,10 +279,13 @@ class _Data(Histories):
             terms = self._alive(shape, rate, purchases)
             value, gradient[place] = value + terms.value, gradient[place] + terms.gradient
             hessian[place, place] += terms.hessian
-        silence = Silence.of((r, alpha, s, beta), self.x[self.risk_place], self.risk_t_x, self.risk_length)
-        for batch in silence.batches():
-            terms = self._died(silence, *batch)
-            value, gradient, hessian = value + terms.value, gradient + terms.gradient, hessian + terms.hessian
+        for part in _parts(self.risk_place.size):
+            x = self.x[self.risk_place[part]]
+            t_x = self.risk_t_x[part]
+            silence = Silence.of((r, alpha, s, beta), x, t_x, self.risk_length[part] - t_x)
+            for batch in silence.batches():
+                terms = self._died(silence, part.start, *batch)
+                value, gradient, hessian = value + terms.value, gradient + terms.gradient, hessian + terms.hessian
         n = self.customers
         return Evaluation(float(value) / n, gradient / n, hessian / n)
 
@@ -283,11 +298,12 @@ class _Data(Histories):
         hessian = np.array([[-log_1, passed_1], [passed_1, -bend]])
         return Evaluation(-float(power @ logs), np.array([-log_1, slope]), hessian)
 
-    def _died(self, silence: Silence, rows: IntArray, nodes: FloatArray, weights: FloatArray) -> Evaluation:
+    def _died(self, silence: Silence, first: int, rows: IntArray, nodes: FloatArray, weights: FloatArray) -> Evaluation:
         """The sum of ln(1 + D) over a batch; all derivatives are moments over the unseen time of death."""
         r, alpha, s, beta = silence.parameters
-        t_x, T, count, near = self.risk_t_x[rows], self.risk_length[rows], self.risk_count[rows], silence.near[rows]
-        shape = r + self.x[self.risk_place[rows]]
+        place, near = first + rows, silence.near[rows]
+        t_x, T, count = self.risk_t_x[place], self.risk_length[place], self.risk_count[place]
+        shape = r + self.x[self.risk_place[place]]
         u, grown, bend, f = silence.integrand(rows, nodes)
         integral = weights @ f
         odds = silence.log_factor[rows] + np.log(integral)

@@ -11,6 +11,7 @@ import numpy as np
 
 from customervalue import _columns
 from customervalue.errors import AssumptionWarning, ConvergenceError, invalid
+from customervalue.estimation.priors import weak_prior
 from customervalue.units import check_number
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ _FEW = 500
 _FREEDOM = 5
 #: Proposals for each draw that is asked for, and at least so many.
 _PROPOSALS, _FEWEST_PROPOSALS = 2, 1_000
-#: Proposals that are worth fewer equally likely draws than this have collapsed.
-_COLLAPSED = 100
+#: Proposals that are worth a smaller share of as many independent draws have collapsed.
+_COLLAPSED = 0.05
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -250,7 +251,7 @@ def draw(model: M, n: int, rng: np.random.Generator | int | None, rows: Any = No
     weights = np.exp(log_weights - log_weights.max())
     weights /= weights.sum()
     worth = float(1 / (weights @ weights))
-    if worth < _COLLAPSED:
+    if worth < _COLLAPSED * m:
         raise ConvergenceError(
             f"the importance weights collapse: {m:,} proposals are worth {worth:.0f} draws, since the posterior is far "
             'from the normal distribution that the fit suggests. Fit with a prior (`prior="weak"`), or resample: '
@@ -329,8 +330,8 @@ def check_rows(model: ParametricModel, rows: Any) -> None:
 
 
 def _log_posterior(model: M, values: FloatArray, rows: Any) -> FloatArray:
-    """Log-likelihood plus log prior of each set of parameters; of the log-parameters without a prior, a flat one."""
-    prior = check_inference(model).prior
+    """Log-likelihood plus log prior of each set of parameters; those without a prior have the weak one."""
+    prior = {**weak_prior(model.parameter_names, model._likelihood(rows).units), **check_inference(model).prior}
     sums = np.array([rows.counts @ with_parameters(model, v)._row_log_likelihood(rows) for v in values])
     for name, belief in prior.items():
         distance = np.log(values[:, model.parameter_names.index(name)] / belief.median)
