@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -33,6 +33,6 @@ class GammaRates(PurchaseModel):
         return np.asarray((self.r + x) / (self.alpha + T))
 
 
-def time_of_silence(shape: FloatArray, clock: FloatArray, target: FloatArray) -> FloatArray:
+def time_of_silence(shape: Any, clock: FloatArray, target: FloatArray) -> FloatArray:
     """The time in which the log probability of no purchase, at a rate ~ Gamma(shape, clock), falls to `target`."""
     return np.asarray(clock * np.expm1(-target / shape))

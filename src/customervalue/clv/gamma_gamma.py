@@ -256,7 +256,8 @@ class GammaGamma(CustomerModel):
             If it does not exist (q <= 1).
         """
         if self.q <= 1:
-            raise invalid("q", self._no_mean().rstrip("."), "A log-normal `prior` for q at the fit keeps it above 1.")
+            advice = "With few data, a log-normal `prior` for q at the fit keeps it above 1."
+            raise invalid("q", self._no_mean().rstrip("."), advice)
         return self.p * self.v / (self.q - 1)
 
     def log_likelihood(self, customers: CustomerSummary) -> FloatArray:

@@ -35,8 +35,12 @@ _FEW = 500
 _FREEDOM = 5
 #: Proposals for each draw that is asked for, and at least so many.
 _PROPOSALS, _FEWEST_PROPOSALS = 2, 1_000
-#: Proposals that are worth a smaller share of as many independent draws have collapsed.
-_COLLAPSED = 0.05
+#: Proposals that are worth a smaller share of as many independent draws have collapsed; worth this one, they are fine,
+#: and otherwise others are made where the first ones found the posterior, up to so many times.
+_COLLAPSED, _ENOUGH, _ROUNDS = 0.05, 0.25, 4
+_WIDER = 1.2
+#: Log-parameters are kept within what a number can hold.
+_FARTHEST = 300.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -244,22 +248,41 @@ def draw(model: M, n: int, rng: np.random.Generator | int | None, rows: Any = No
         return Draws(model, values, "asymptotic", float(size))
     check_rows(model, rows)
     m = max(_PROPOSALS * size, _FEWEST_PROPOSALS)
-    z = source.standard_normal((m, centre.size)) / np.sqrt(source.chisquare(_FREEDOM, m) / _FREEDOM)[:, None]
-    proposals = np.exp(centre + z @ root.T)
-    log_weights = _log_posterior(model, proposals, rows)
-    log_weights += 0.5 * (_FREEDOM + centre.size) * np.log1p((z * z).sum(axis=1) / _FREEDOM)
-    weights = np.exp(log_weights - log_weights.max())
-    weights /= weights.sum()
-    worth = float(1 / (weights @ weights))
+    for _ in range(_ROUNDS):
+        proposals, weights = _weighted(model, rows, source, m, centre, root)
+        worth = float(1 / (weights @ weights))
+        if worth >= _ENOUGH * m:
+            break
+        centre, root = _moved(np.log(proposals), weights)
     if worth < _COLLAPSED * m:
         raise ConvergenceError(
             f"the importance weights collapse: {m:,} proposals are worth {worth:.0f} draws, since the posterior is far "
-            'from the normal distribution that the fit suggests. Fit with a prior (`prior="weak"`), or resample: '
-            "clv.bootstrap."
+            "from the normal distribution that the fit suggests. Give a narrower prior, or resample: clv.bootstrap."
         )
     ladder = (source.random() + np.arange(size)) / size
     chosen = np.searchsorted(np.cumsum(weights), ladder * (1 - 1e-12))
     return Draws(model, proposals[source.permutation(chosen)], "importance", worth)
+
+
+def _weighted(
+    model: ParametricModel, rows: Any, rng: np.random.Generator, m: int, centre: FloatArray, root: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Proposals from a Student distribution of the log-parameters, and what each is worth; the weights sum to 1."""
+    z = rng.standard_normal((m, centre.size)) / np.sqrt(rng.chisquare(_FREEDOM, m) / _FREEDOM)[:, None]
+    proposals = np.exp(np.clip(centre + z @ root.T, -_FARTHEST, _FARTHEST))
+    logs = _log_posterior(model, proposals, rows)
+    logs += 0.5 * (_FREEDOM + centre.size) * np.log1p((z * z).sum(axis=1) / _FREEDOM)
+    weights = np.exp(logs - logs.max())
+    return proposals, weights / weights.sum()
+
+
+def _moved(points: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Where to propose next: mean and root of the covariance of what was found, evened out, and somewhat wider."""
+    even = np.sqrt(weights)
+    even /= even.sum()
+    centre = even @ points
+    values, axes = np.linalg.eigh((points - centre).T @ ((points - centre) * even[:, None]))
+    return centre, axes * np.sqrt(_WIDER * np.maximum(values, 1e-12))
 
 
 def check_count(n: int) -> int:
@@ -311,7 +334,8 @@ def warn_if_rough(model: ParametricModel) -> None:
     why = next((words for words, true in said.items() if true), "with wide standard errors")
     warnings.warn(
         f"a fit {why}: the draws are those of a normal distribution of the log-parameters, which is rough here. Pass "
-        "`customers=`, those of the fit, to correct them to the exact posterior.",
+        "`customers=`, those of the fit, to correct them to the exact posterior under the prior of the fit (the weak "
+        "one where it had none).",
         AssumptionWarning,
         stacklevel=3,
     )

@@ -37,7 +37,7 @@ _WAYS = {
     1: ("runs to infinity", "run to infinity"),
     0: ("is uncertain by more than a factor of 50", "are uncertain by more than a factor of 50"),
 }
-_REMEDY = "Pass `prior=` with a LogNormal for it, or pool with more customers or a longer history."
+_REMEDY = 'Pass `prior=`, "weak" or a LogNormal for it, or pool with more customers or a longer history.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +223,10 @@ def _inference(
     )
 
 
+def _and(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
 def _warn(likelihood: Likelihood, optimum: Optimum) -> None:
     """Say in words what the data cannot tell."""
     untold = _untold(likelihood, optimum)
@@ -230,7 +234,7 @@ def _warn(likelihood: Likelihood, optimum: Optimum) -> None:
         return
     running = dict(zip(likelihood.names, optimum.running.tolist(), strict=True))
     groups = [(way, [name for name in untold if running[name] == sign]) for sign, way in _WAYS.items()]
-    listed = "; ".join(f"{' and '.join(names)} {way[len(names) > 1]}" for way, names in groups if names)
+    listed = "; ".join(f"{_and(names)} {way[len(names) > 1]}" for way, names in groups if names)
     estimates = dict(zip(likelihood.names, np.exp(optimum.point).tolist(), strict=True))
     meaning = likelihood.explain(estimates, untold)
     message = f"{likelihood.n_customers:,} customers do not tell all parameters ({listed}): {meaning}. {_REMEDY}"

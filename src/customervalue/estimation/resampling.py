@@ -27,6 +27,8 @@ M = TypeVar("M", bound="ParametricModel")
 _STEP = 1e-3
 #: Gradient at which a refit stops: what is left is nothing beside the spread of the refits.
 _ENOUGH = 1e-6
+#: A profile that rises by this share of its fall when the search may go further was cut off by the edge of the search.
+_GIVES_WAY = 0.01
 
 
 def refit(model: M, rows: Any, n: int, rng: np.random.Generator | int | None) -> Draws[M]:
@@ -102,12 +104,12 @@ def profile_interval(model: ParametricModel, rows: Any, name: str, level: float)
     objective = posterior(likelihood, inference.prior)
     middle, centre = np.log(likelihood.units), np.log(list(model.parameters.values()))
     # A fall of the log-likelihood by z^2 / 2, per customer.
-    floor = objective(centre).value - 0.5 * z * z / likelihood.n_customers
-    lower, upper, at = middle - REACH, middle + REACH, centre.copy()
+    fall = 0.5 * z * z / likelihood.n_customers
+    floor, at = objective(centre).value - fall, centre.copy()
 
-    def above(value: float) -> float:
+    def above(value: float, reach: float = REACH) -> float:
         nonlocal at
-        low, high, start = lower.copy(), upper.copy(), at.copy()
+        low, high, start = middle - reach, middle + reach, at.copy()
         low[place] = high[place] = start[place] = value
         best = maximize(objective, start, low, high, negligible=1e-6 / likelihood.n_customers)
         at = best.point
@@ -115,14 +117,18 @@ def profile_interval(model: ParametricModel, rows: Any, name: str, level: float)
 
     error = inference.standard_errors[name] / inference.parameters[name]
     bounds = []
-    for side, end, limit in ((-1.0, lower[place], 0.0), (1.0, upper[place], math.inf)):
+    for side, limit in ((-1.0, 0.0), (1.0, math.inf)):
         at, inner, step = centre.copy(), float(centre[place]), min(z * error, 2.0)
-        outer = inner + side * step
+        outer, end = inner + side * step, float(middle[place]) + side * REACH
         while side * (end - outer) > 0 and above(outer) > 0:
             inner, step = outer, 2 * step
             outer = inner + side * step
-        inside = side * (end - outer) > 0
-        bounds.append(math.exp(brentq(above, inner, outer, xtol=1e-10)) if inside else limit)
+        if side * (end - outer) <= 0:
+            bounds.append(limit)
+            continue
+        bound = brentq(above, inner, outer, xtol=1e-10)
+        # Where the bound gives way as others may run further, the edge of the search set it and not the data.
+        bounds.append(limit if above(bound, 2 * REACH) > _GIVES_WAY * fall else math.exp(bound))
     return bounds[0], bounds[1]
 
 
