@@ -352,6 +352,8 @@ class Simulation(RepeatBuying):
 
 
 def _date(argument: str, value: Any) -> Any:
+    if getattr(value, "tzinfo", None) is not None:
+        raise invalid(argument, f"`{argument}` must be a local date without a time zone, and is {value!r}")
     try:
         dates = np.asarray(value, dtype="datetime64[us]")
     except (TypeError, ValueError):

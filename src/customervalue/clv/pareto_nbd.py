@@ -170,7 +170,7 @@ class ParetoNBD(GammaRates):
         # No purchase in (T, T + t]: alive and silent, over alive if silent.
         bought, begin, gap = x[nothing], T[nothing], t[nothing]
         silent = (self.r + bought) * log1p(gap / (self.alpha + begin)) + self.s * log1p(gap / (self.beta + begin))
-        values[nothing] = -silent - self._log_alive_after(bought, begin, gap)
+        values[nothing] = np.minimum(-silent - self._log_alive_after(bought, begin, gap), 0.0)
         several = np.flatnonzero(some & (n > 0))
         for rows in np.array_split(several, 1 + several.size // _BATCH):
             values[rows] = self._log_pmf(x[rows], T[rows], n[rows], t[rows])
