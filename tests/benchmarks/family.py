@@ -42,7 +42,8 @@ def fits_and_predictions(customers: int, repeats: int, *, pareto_fit: bool) -> l
     else:
         few = frame.iloc[:2_000]
         theirs_pareto.fit(few.x, few.t_x, few["T"], initial_params=np.zeros(4))
-        rows.append(("Pareto/NBD fit", float("nan"), median_time(lambda: clv.ParetoNBD.fit(summary), repeats)))
+        ours = median_time(lambda: clv.ParetoNBD.fit(summary), repeats)
+        print(f"Pareto/NBD fit: {ours:.3f} s; lifetimes, at 80 s for 100,000 customers, is not waited for.\n")
     pareto = clv.ParetoNBD(**{name: float(theirs_pareto.params_[name]) for name in ("r", "alpha", "s", "beta")})
     rows.append(
         (
@@ -71,7 +72,6 @@ def resampling(repeats: int) -> None:
     model = clv.BGNBD.fit(customers)
     pareto = clv.ParetoNBD.fit(customers)
     work = {
-        "lifetimes: one BG/NBD fit": lambda: BetaGeoFitter().fit(x, t_x, T),
         "BG/NBD: one fit": lambda: clv.BGNBD.fit(customers),
         "BG/NBD: 100 bootstrap refits": lambda: clv.bootstrap(model, customers, 100, 1),
         "Pareto/NBD: 100 bootstrap refits": lambda: clv.bootstrap(pareto, customers, 100, 1),
@@ -89,6 +89,7 @@ def resampling(repeats: int) -> None:
     }
     print("\n| work on CDNOW, 2,357 customers | median | in fits of lifetimes |")
     print("|---|---|---|")
+    print(f"| lifetimes: one BG/NBD fit | {one:.3f} s | 1.0 |")
     for name, call in work.items():
         seconds = median_time(call, repeats)
         print(f"| {name} | {seconds:.3f} s | {seconds / one:.1f} |")
