@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from customervalue import CustomerSummary
-from customervalue.clv import BGNBD, MBGNBD, NBD, ParetoNBD
+from customervalue.clv import BGBB, BGNBD, MBGNBD, NBD, ParetoNBD
 
 pytestmark = pytest.mark.slow
 
 Array = NDArray[Any]
-Model: TypeAlias = BGNBD | MBGNBD | ParetoNBD | NBD
+Model: TypeAlias = BGNBD | MBGNBD | ParetoNBD | NBD | BGBB
+KINDS = (BGNBD, MBGNBD, ParetoNBD, NBD, BGBB)
 N = 4_000
 AFTER, HORIZON = 3.0, 10.0
 RATE = 40.0  # per cent and year, times a hundred: within ten weeks it takes off half
@@ -41,6 +42,9 @@ def designed(kind: Any, size: int) -> list[Model]:
     dimension = len(kind.parameter_names)
     found = []
     for row in qmc.Sobol(dimension, seed=zlib.crc32(kind.__name__.encode())).random(size):
+        if kind is BGBB:
+            found.append(BGBB(*(between(share, 0.05, 20) for share in row)))
+            continue
         r, mean = between(row[0], 0.05, 20), between(row[1], 0.01, 5)
         rest: dict[str, float] = {}
         if kind is ParetoNBD:
@@ -51,7 +55,7 @@ def designed(kind: Any, size: int) -> list[Model]:
     return found
 
 
-MODELS = [model for kind in (BGNBD, MBGNBD, ParetoNBD, NBD) for model in designed(kind, SETTINGS)]
+MODELS = [model for kind in KINDS for model in designed(kind, SETTINGS)]
 
 
 class Lived(NamedTuple):
@@ -68,7 +72,35 @@ class Lived(NamedTuple):
 
 
 def live(model: Model, rng: np.random.Generator, T: Array) -> Lived:
+    return live_by_turns(model, rng, T) if isinstance(model, BGBB) else live_at_any_time(model, rng, T)
+
+
+def live_by_turns(model: BGBB, rng: np.random.Generator, T: Array) -> Lived:
+    """One opportunity after the other; `leaves` is the last one before he is gone."""
     n = T.size
+    rate, dropout = rng.beta(model.alpha, model.beta, n), rng.beta(model.gamma, model.delta, n)
+    x, t_x, there = np.zeros(n, dtype=np.int64), np.zeros(n), np.ones(n, dtype=bool)
+    leaves = np.full(n, np.inf)
+    purchases, later, present, following = np.zeros(n), np.zeros(n), np.zeros(n), np.full(n, np.inf)
+    for turn in range(1, int(T.max() + AFTER + HORIZON) + 2):
+        lost = there & (rng.random(n) < dropout)
+        leaves[lost] = turn - 1
+        there &= ~lost
+        bought, since = there & (rng.random(n) < rate), turn - T
+        seen = bought & (since <= 0)
+        x[seen] += 1
+        t_x[seen] = turn
+        following[bought & (since > 0)] = np.minimum(following, since)[bought & (since > 0)]
+        soon = bought & (since > 0) & (since <= HORIZON)
+        purchases[soon] += 1
+        present[soon] += np.exp(-DELTA * since[soon])
+        later[bought & (since > AFTER) & (since <= AFTER + HORIZON)] += 1
+    return Lived(CustomerSummary(x, t_x, T), rate, dropout, leaves, purchases, later, present, following)
+
+
+def live_at_any_time(model: Model, rng: np.random.Generator, T: Array) -> Lived:
+    n = T.size
+    assert not isinstance(model, BGBB)
     rate = rng.gamma(model.r, 1 / model.alpha, n)
     dropout, leaves = np.zeros(n), np.full(n, np.inf)
     at_purchases = isinstance(model, (BGNBD, MBGNBD))
@@ -136,7 +168,7 @@ def place(model: Model) -> str:
 
 def lived_through(number: int) -> tuple[Model, Lived]:
     model, rng = MODELS[number], np.random.default_rng(number)
-    return model, live(model, rng, rng.choice(np.linspace(5, 30, 11), N))
+    return model, live(model, rng, rng.choice(np.linspace(5, 30, 6 if model.whole_time else 11), N))
 
 
 def chance(value: Array) -> Array:
@@ -156,12 +188,18 @@ def test_predictions_are_what_happens(number: int) -> None:
             "silent": customers.T - customers.recency > 10,
         }
     )
-    alive = lived.leaves > customers.T
+    # In BG/BB, alive is who is there for the next opportunity.
+    turn = 1 if model.whole_time else 0
+    alive = lived.leaves >= customers.T + turn
     value = model.probability_alive(customers)
     compared.compare("alive", alive.astype(float), value, chance(value), (value, 1 - value))
     value = model.probability_alive(customers, after=AFTER)
     compared.compare(
-        "alive later", (lived.leaves > customers.T + AFTER).astype(float), value, chance(value), (value, 1 - value)
+        "alive later",
+        (lived.leaves >= customers.T + AFTER + turn).astype(float),
+        value,
+        chance(value),
+        (value, 1 - value),
     )
     active = value = model.probability_active(customers, HORIZON)
     compared.compare("active", (lived.purchases > 0).astype(float), value, chance(value), (value, 1 - value))
@@ -185,10 +223,11 @@ def test_predictions_are_what_happens(number: int) -> None:
     value = model.expected_lifetime(customers, HORIZON) / HORIZON
     compared.compare("lifetime", time / HORIZON, value, 0.0, stays)
     value = model.discounted_expected_lifetime(customers, discount_rate=RATE, horizon=HORIZON)
-    compared.compare("discounted lifetime", -np.expm1(-DELTA * time) / DELTA / HORIZON, value / HORIZON, 0.0, stays)
+    step = np.expm1(DELTA) if model.whole_time else DELTA
+    compared.compare("discounted lifetime", -np.expm1(-DELTA * time) / step / HORIZON, value / HORIZON, 0.0, stays)
     compared.compare("rate", lived.rate, model.expected_purchase_rate(customers))
     compared.compare("dropout", lived.dropout, model.expected_dropout(customers))
-    for quantile in (0.1, 0.4):
+    for quantile in () if model.whole_time else (0.1, 0.4):
         until = model.time_to_next_purchase(customers, quantile)
         seen = until <= AFTER + HORIZON
         apart = Comparison({name: rows & seen for name, rows in compared.groups.items()}, compared.far)
@@ -208,11 +247,12 @@ def test_predictions_are_what_happens(number: int) -> None:
     assert not compared.far
 
 
-@pytest.mark.parametrize("number", range(0, len(MODELS), 4), ids=lambda number: place(MODELS[number]))
+@pytest.mark.parametrize("number", range(0, 4 * SETTINGS, 4), ids=lambda number: place(MODELS[number]))
 @pytest.mark.parametrize("x", [0, 1, 6])
 def test_overdue_is_uniform_at_the_next_purchase(number: int, x: int) -> None:
     # Whoever makes one more purchase makes it at a place that is uniform in the distribution of such times.
     model, rng = MODELS[number], np.random.default_rng(1_000 + number)
+    assert not isinstance(model, BGBB)  # the last ones
     rate = np.maximum(rng.gamma(model.r, 1 / model.alpha, N), 1e-200)
     t_x = rng.gamma(x, size=N) / rate if x > 0 else np.zeros(N)
     customers = CustomerSummary(np.full(N, x), t_x, t_x + rng.exponential(size=N) / rate)
@@ -228,7 +268,7 @@ def test_overdue_is_uniform_at_the_next_purchase(number: int, x: int) -> None:
 
 
 def test_the_range_is_wide_and_the_settings_many() -> None:
-    assert [sum(isinstance(model, kind) for model in MODELS) for kind in (BGNBD, MBGNBD, ParetoNBD, NBD)] == [32] * 4
+    assert [sum(isinstance(model, kind) for model in MODELS) for kind in KINDS] == [32] * 5
     for kind in (BGNBD, MBGNBD, ParetoNBD, NBD):
         some = [model for model in MODELS if isinstance(model, kind)]
         r = [model.r for model in some]
