@@ -275,6 +275,7 @@ def lifetimes_with(model: ParetoNBD) -> Any:
     return fitter
 
 
+@pytest.mark.slow
 def test_fit_is_that_of_lifetimes() -> None:
     customers = small_base()
     with warnings.catch_warnings():

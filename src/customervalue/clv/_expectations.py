@@ -251,8 +251,9 @@ class Expectations(RepeatBuying):
         endless = int(np.count_nonzero(np.isinf(values)))
         if endless:
             warnings.warn(
-                f"the expected lifetime is infinite for {endless:,} of {values.size:,} customers: {self._endless()}. Ask "
-                "for the time alive within a `horizon`, for `discounted_expected_lifetime`, or for `probability_alive(after=...)`.",
+                f"the expected lifetime is infinite for {endless:,} of {values.size:,} customers: {self._endless()}. "
+                "Ask for the time alive within a `horizon`, for `discounted_expected_lifetime`, or for "
+                "`probability_alive(after=...)`.",
                 InfiniteMeanWarning,
                 stacklevel=2,
             )

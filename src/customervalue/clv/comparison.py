@@ -12,7 +12,7 @@ import numpy as np
 from customervalue import _columns
 from customervalue.clv._purchase_model import PurchaseModel
 from customervalue.errors import ConvergenceError, CustomerValueWarning, invalid
-from customervalue.estimation.draws import check_count
+from customervalue.estimation.draws import check_count, check_rows
 from customervalue.estimation.resampling import information, scores
 from customervalue.summary import CustomerSummary, check_summary
 
@@ -205,7 +205,8 @@ def compare(
     customers : CustomerSummary, m customers
         What the models are fitted to, and judged on.
     models : sequence of purchase models or of their classes
-        Classes are fitted. Models of discrete and of continuous time cannot be compared: a probability is no density.
+        Classes are fitted; models that are fitted already have to be so to these customers. Models of discrete and of
+        continuous time cannot be compared: a probability is no density.
     rng : numpy.random.Generator or int, optional
         Source of randomness for tests of a model that is a limit of the best one (NBD); without it they are left out.
     n : int
@@ -219,7 +220,8 @@ def compare(
     Raises
     ------
     InvalidInputError
-        If there is no model, something is no purchase model, or the models are of different kinds of time.
+        If there is no model, something is no purchase model, a model was fitted to other customers, or the models are
+        of different kinds of time.
     ConvergenceError
         If a class has no maximum on these customers.
 
@@ -233,7 +235,8 @@ def compare(
     Models that are no limits of each other are compared by Vuong's test, in two steps: whether their likelihoods differ
     from customer to customer at all, and if so, whether one is closer to the truth. NBD is what the other models become
     without dropout, where a parameter lies on the boundary and others drop out of the likelihood; the chi-square table
-    does not hold there, and the test is against data simulated from NBD (`likelihood_ratio_test`).
+    does not hold there, and the test is against data simulated from NBD (`likelihood_ratio_test`). Neither test is for
+    fits with a prior, or with a parameter at a boundary in Vuong's case: there is none then.
 
     References
     ----------
@@ -365,6 +368,8 @@ def _fitted(customers: CustomerSummary, models: Any) -> list[PurchaseModel]:
     fitted: list[PurchaseModel] = [m.fit(customers) if isinstance(m, type) else m for m in chosen]  # type: ignore[attr-defined]
     for model in fitted:
         model._check_customers(customers)
+        if model.inference is not None:
+            check_rows(model, customers.unique)
     return fitted
 
 
@@ -375,7 +380,7 @@ def _limit(small: PurchaseModel, large: PurchaseModel) -> bool:
 def _ratio(
     small: PurchaseModel, large: PurchaseModel, customers: CustomerSummary, n: int, rng: Any
 ) -> tuple[str, float, float]:
-    if rng is None:
+    if rng is None or any(model.inference is None or model.inference.prior for model in (small, large)):
         return "", math.nan, math.nan
     found = likelihood_ratio_test(type(small), type(large), customers, n, rng)
     return "likelihood ratio", found.statistic, found.p_value
@@ -383,7 +388,7 @@ def _ratio(
 
 def _vuong(one: PurchaseModel, other: PurchaseModel, rows: Any, difference: FloatArray) -> tuple[str, float, float]:
     """Vuong's two steps: whether the two differ at all, and if so, which is closer to the truth."""
-    if any(model.inference is None or model.inference.at_boundary for model in (one, other)):
+    if any(m.inference is None or m.inference.at_boundary or m.inference.prior for m in (one, other)):
         return "", math.nan, math.nan
     n = float(rows.counts.sum())
     mean = float(rows.counts @ difference) / n
