@@ -1,6 +1,6 @@
 """Customer-value metrics: who is still a customer, what each will buy, and what each is worth.
 
-The calls of the main job are here; the rooms (`clv`, `datasets`, `interop`) load when they are first touched.
+The calls of the main job are here; the rooms (`clv`, `retention`, `datasets`, `interop`) load when first touched.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from customervalue import errors
 from customervalue.summary import CustomerSummary
 
 if TYPE_CHECKING:
-    from customervalue import clv, datasets, interop
+    from customervalue import clv, datasets, interop, retention
     from customervalue.transactions import summarize, summarize_lazy
 
 __version__ = "0.1.0"
 
-__all__ = ["CustomerSummary", "clv", "datasets", "errors", "interop", "summarize", "summarize_lazy"]
+__all__ = ["CustomerSummary", "clv", "datasets", "errors", "interop", "retention", "summarize", "summarize_lazy"]
 
-_ROOMS = ("clv", "datasets", "interop")
+_ROOMS = ("clv", "datasets", "interop", "retention")
 _CALLS = {"summarize": "transactions", "summarize_lazy": "transactions"}
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from customervalue._typing import AnyArray
     from customervalue.transactions._rules import Rule
 
-__all__ = ["FETCHED_ROWS", "collect", "fetch", "plan"]
+__all__ = ["FETCHED_ROWS", "Times", "check_rows_in_engine", "collect", "collected", "fetch", "plan"]
 
 #: A log of whole-number ids in this process is read into memory up to this many rows (24 bytes each): several times
 #: faster than any engine groups it.
@@ -49,9 +49,9 @@ def fetch(frame: nw.LazyFrame[Any], options: Options, backend: str) -> nw.DataFr
         return None
     if not schema[options.names["customer_id"]].is_integer():
         return None
-    if _collected(frame.select(rows=nw.len()), backend)["rows"][0] > FETCHED_ROWS:
+    if collected(frame.select(rows=nw.len()), backend)["rows"][0] > FETCHED_ROWS:
         return None
-    return _collected(frame.select(*names), backend)
+    return collected(frame.select(*names), backend)
 
 
 def plan(frame: nw.LazyFrame[Any], options: Options, problems: list[Problem], backend: str) -> nw.LazyFrame[Any]:
@@ -73,15 +73,39 @@ def plan(frame: nw.LazyFrame[Any], options: Options, problems: list[Problem], ba
     narwhals LazyFrame
         customer_id, frequency, recency, T and perhaps monetary_value; in no order, not collected.
     """
+    rows, times, last = check_rows_in_engine(frame, options, problems, backend)
+    return _customers(rows, times, options, int(to_ticks(last, options.grain)))
+
+
+def check_rows_in_engine(
+    frame: nw.LazyFrame[Any], options: Options, problems: list[Problem], backend: str
+) -> tuple[nw.LazyFrame[Any], Times, np.datetime64]:
+    """Check a log by one query, and plan to take the rows that count.
+
+    Parameters
+    ----------
+    frame, options, problems, backend
+        As in `plan`.
+
+    Returns
+    -------
+    rows : narwhals LazyFrame
+        The columns by role: customer_id, date, and perhaps value and segment.
+    times : Times
+        Expressions on the dates.
+    last : datetime64
+        Last moment of the observation.
+    """
     schema = frame.collect_schema()
     types = _check_schema(schema, options, problems, backend)
     rows = frame.select(**{role: _column(role, options.names[role], types[role], backend) for role in types})
-    times = _Times(rows.collect_schema()["date"], options.grain, backend) if "date" in types else None
+    times = Times(rows.collect_schema()["date"], options.grain, backend) if "date" in types else None
     size, latest = _check_rows(rows, types, times, options, problems, backend)
     if problems or times is None or latest is None:
         raise InvalidInputError(SUBJECT, problems, size)
-    end = int(to_ticks(latest if options.end is None else options.end, options.grain))
-    return _customers(rows, times, options, end)
+    if options.end is not None or options.on_negative == "drop":
+        rows = rows.filter(_counted(times, options))
+    return rows, times, latest if options.end is None else options.end
 
 
 def _column(role: str, name: str, dtype: Any, backend: str) -> nw.Expr:
@@ -97,7 +121,7 @@ def _column(role: str, name: str, dtype: Any, backend: str) -> nw.Expr:
 
 def collect(table: nw.LazyFrame[Any], options: Options, backend: str) -> dict[str, AnyArray]:
     """Collect one row per customer, in ascending order of ids."""
-    frame = _collected(table, backend)
+    frame = collected(table, backend)
     if len(frame) == 0:
         raise InvalidInputError(SUBJECT, [no_rows_left(options)])
     frame = frame.sort("customer_id")
@@ -107,7 +131,7 @@ def collect(table: nw.LazyFrame[Any], options: Options, backend: str) -> dict[st
     return {"customer_id": as_int64(labels), **columns}
 
 
-def _collected(frame: nw.LazyFrame[Any], backend: str) -> nw.DataFrame[Any]:
+def collected(frame: nw.LazyFrame[Any], backend: str) -> nw.DataFrame[Any]:
     names = frame.collect_schema().names()
     done = frame.collect("polars", engine="streaming") if backend == "polars" else frame.collect("pyarrow")
     return done.select(*names)  # Dask adds its index
@@ -133,7 +157,7 @@ def _check_schema(schema: Any, options: Options, problems: list[Problem], backen
     return types
 
 
-class _Times:
+class Times:
     """Expressions on the date column, free of any session's time zone."""
 
     def __init__(self, dtype: Any, grain: str, backend: str) -> None:
@@ -163,14 +187,14 @@ class _Times:
         """What transactions are grouped by: days as they are (the engines group them best), else whole numbers."""
         if self.grain == "D":
             return self.day(column)
-        days = self._days(self.day(column)) * TICKS_PER_DAY[self.grain]
+        days = self.days(self.day(column)) * TICKS_PER_DAY[self.grain]
         return days if self.is_date else days + self._clock(column) // (86_400 // TICKS_PER_DAY[self.grain])
 
     def ticks(self, grains: nw.Expr) -> nw.Expr:
         """Grains as whole numbers since 1970."""
-        return self._days(grains) if self.grain == "D" else grains
+        return self.days(grains) if self.grain == "D" else grains
 
-    def _days(self, days: nw.Expr) -> nw.Expr:
+    def days(self, days: nw.Expr) -> nw.Expr:
         year = days.dt.year().cast(nw.Int64) - 1
         leaps = year // 4 - year // 100 + year // 400
         return year * 365 + leaps + days.dt.ordinal_day().cast(nw.Int64) - _EPOCH_ORDINAL
@@ -189,7 +213,7 @@ def _count(predicate: nw.Expr) -> nw.Expr:
 def _check_rows(
     rows: nw.LazyFrame[Any],
     types: dict[str, Any],
-    times: _Times | None,
+    times: Times | None,
     options: Options,
     problems: list[Problem],
     backend: str,
@@ -208,14 +232,14 @@ def _check_rows(
         facts |= {"earliest": nw.col("date").min(), "latest": nw.col("date").max()}
         if not problems:
             facts["counted"] = _count(_counted(times, options))
-    found = _collected(rows.select(rows=nw.len(), **facts), backend).rows(named=True)[0]
+    found = collected(rows.select(rows=nw.len(), **facts), backend).rows(named=True)[0]
     size = int(found["rows"])
     if size == 0:
         problems.append(Problem("log", "there must be at least one transaction, and there is none"))
     names = {role: options.names[role] for role in types}
     for key, (rule, predicate) in checked.items():
         if found[key]:
-            first = _collected(rows.filter(predicate).head(SHOWN), backend).rows(named=True)
+            first = collected(rows.filter(predicate).head(SHOWN), backend).rows(named=True)
             problems.append(rule.problem(int(found[key]), "; ".join(describe(names, row) for row in first)))
     if found.get("latest") is None:
         return size, None
@@ -230,9 +254,9 @@ def _broken(types: dict[str, Any], options: Options) -> Iterator[tuple[str, Rule
     """The rules on columns that can be read, and the rows that break them."""
     applying = rules(options)
     if "customer_id" in types:
-        customer = nw.col("customer_id")
-        missing = customer.is_null() | customer.is_nan() if types["customer_id"].is_float() else customer.is_null()
-        yield "missing_id", applying["missing_id"], missing
+        yield "missing_id", applying["missing_id"], _missing("customer_id", types)
+    if "segment" in types:
+        yield "missing_segment", applying["missing_segment"], _missing("segment", types)
     if "date" in types:
         yield "missing_date", applying["missing_date"], nw.col("date").is_null()
     if "value" in types:
@@ -243,7 +267,12 @@ def _broken(types: dict[str, Any], options: Options) -> Iterator[tuple[str, Rule
             yield "negative", applying["negative"], value < 0
 
 
-def _counted(times: _Times, options: Options) -> nw.Expr:
+def _missing(role: str, types: dict[str, Any]) -> nw.Expr:
+    column = nw.col(role)
+    return column.is_null() | column.is_nan() if types[role].is_float() else column.is_null()
+
+
+def _counted(times: Times, options: Options) -> nw.Expr:
     """Rows that the choices of the caller leave."""
     counted = ~nw.col("date").is_null()
     if options.end is not None:
@@ -253,11 +282,9 @@ def _counted(times: _Times, options: Options) -> nw.Expr:
     return counted
 
 
-def _customers(rows: nw.LazyFrame[Any], times: _Times, options: Options, end: int) -> nw.LazyFrame[Any]:
+def _customers(rows: nw.LazyFrame[Any], times: Times, options: Options, end: int) -> nw.LazyFrame[Any]:
     """Group by customer and grain, then by customer."""
     spend = "value" in options.names
-    if options.end is not None or options.on_negative == "drop":
-        rows = rows.filter(_counted(times, options))
     if options.start is not None:
         early = nw.when(times.before(nw.col("date"), options.start)).then(nw.lit(1)).otherwise(nw.lit(0))
         rows = rows.with_columns(early=early)
@@ -278,7 +305,7 @@ def _customers(rows: nw.LazyFrame[Any], times: _Times, options: Options, end: in
     return _measures(customers, times, options, end)
 
 
-def _measures(customers: nw.LazyFrame[Any], times: _Times, options: Options, end: int) -> nw.LazyFrame[Any]:
+def _measures(customers: nw.LazyFrame[Any], times: Times, options: Options, end: int) -> nw.LazyFrame[Any]:
     """Turn counts, ticks and totals into frequency, recency, T and monetary value."""
     customers = customers.with_columns(first=times.ticks(nw.col("first")), last=times.ticks(nw.col("last")))
     first, last = nw.col("first"), nw.col("last")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -26,13 +26,47 @@ from customervalue.transactions._rules import (
 if TYPE_CHECKING:
     from customervalue._typing import AnyArray, BoolArray, IntArray
 
-__all__ = ["summarize_in_memory"]
+__all__ = ["Rows", "check_rows_in_memory", "summarize_in_memory"]
+
+
+class Rows(NamedTuple):
+    """The rows of a log that count.
+
+    `codes` are places in `labels`, which ascend and may hold ids that do not occur; `segments` are places in
+    `segment_labels`; `end` is the last moment of the observation.
+    """
+
+    codes: IntArray
+    labels: AnyArray
+    dates: AnyArray
+    values: AnyArray | None
+    segments: IntArray | None
+    segment_labels: AnyArray | None
+    end: np.datetime64
 
 
 def summarize_in_memory(
     log: Any, options: Options, problems: list[Problem], backend: str | None, *, numbered: bool = True
 ) -> dict[str, AnyArray]:
     """Group a mapping of columns or an eager narwhals frame.
+
+    Parameters
+    ----------
+    log, options, problems, backend, numbered
+        As in `check_rows_in_memory`.
+
+    Returns
+    -------
+    dict of ndarray
+        customer_id, frequency, recency, T and perhaps monetary_value; ascending ids.
+    """
+    return _group(check_rows_in_memory(log, options, problems, backend, numbered=numbered), options)
+
+
+def check_rows_in_memory(
+    log: Any, options: Options, problems: list[Problem], backend: str | None, *, numbered: bool = True
+) -> Rows:
+    """Check a mapping of columns or an eager narwhals frame, code its ids, and take the rows that count.
 
     Parameters
     ----------
@@ -49,8 +83,7 @@ def summarize_in_memory(
 
     Returns
     -------
-    dict of ndarray
-        customer_id, frequency, recency, T and perhaps monetary_value; ascending ids.
+    Rows
     """
     columns = _read(log, options, problems)
     sizes = {options.names[role]: len(column) for role, column in columns.items()}
@@ -77,7 +110,7 @@ def summarize_in_memory(
         )
     if problems or dates is None:
         raise InvalidInputError(SUBJECT, problems, rows)
-    return _group(columns["customer_id"], dates, values, options)
+    return _counted(columns["customer_id"], dates, values, columns.get("segment"), options)
 
 
 def _found(result: AnyArray | Problem, problems: list[Problem]) -> AnyArray | None:
@@ -195,6 +228,8 @@ def _check_rows(
     broken: dict[str, BoolArray] = {}
     if "customer_id" in columns:
         broken["missing_id"] = _missing(columns["customer_id"])
+    if "segment" in columns:
+        broken["missing_segment"] = _missing(columns["segment"])
     if "date" in known:
         broken["missing_date"] = np.isnat(known["date"])
     if "value" in known:
@@ -228,16 +263,23 @@ def _codes(ids: Any) -> tuple[IntArray, AnyArray]:
     return codes, as_labels(labels["id"].to_list())
 
 
-def _group(ids: Any, dates: AnyArray, values: AnyArray | None, options: Options) -> dict[str, AnyArray]:
-    """Take the rows that count, and collapse them to one row per customer."""
+def _coded(ids: Any, role: str, options: Options) -> tuple[IntArray, AnyArray]:
+    """Code a column, or say that what it holds cannot be put in order."""
     try:
-        codes, labels = _codes(ids)
+        return _codes(ids)
     except TypeError as error:
-        name = options.names["customer_id"]
+        name = options.names[role]
+        what = "ids" if role == "customer_id" else "values"
         advice = f"Make them all text, or all numbers ({error})."
-        problem = Problem(name, f"`{name}` must hold ids that can be put in order", advice)
-        raise InvalidInputError(SUBJECT, [problem], len(dates)) from None
-    end = to_ticks(dates.max() if options.end is None else options.end, options.grain)
+        problem = Problem(name, f"`{name}` must hold {what} that can be put in order", advice)
+        raise InvalidInputError(SUBJECT, [problem], len(ids)) from None
+
+
+def _counted(ids: Any, dates: AnyArray, values: AnyArray | None, segment: Any, options: Options) -> Rows:
+    """Take the rows that count."""
+    codes, labels = _coded(ids, "customer_id", options)
+    segments, segment_labels = (None, None) if segment is None else _coded(segment, "segment", options)
+    end = np.datetime64(dates.max()) if options.end is None else options.end
     counted = np.ones(len(dates), np.bool_) if options.end is None else dates <= options.end
     if values is not None and options.on_negative == "drop":
         counted &= values >= 0
@@ -250,10 +292,17 @@ def _group(ids: Any, dates: AnyArray, values: AnyArray | None, options: Options)
     if not counted.all():
         codes, dates = codes[counted], dates[counted]
         values = None if values is None else values[counted]
-    done = collapse(codes, to_ticks(dates, options.grain), values, include_first=options.include_first)
+        segments = None if segments is None else segments[counted]
+    return Rows(codes, labels, dates, values, segments, segment_labels, end)
+
+
+def _group(rows: Rows, options: Options) -> dict[str, AnyArray]:
+    """Collapse the rows that count to one row per customer."""
+    end = to_ticks(rows.end, options.grain)
+    done = collapse(rows.codes, to_ticks(rows.dates, options.grain), rows.values, include_first=options.include_first)
     frequency = done.transactions - 1
     columns = {
-        "customer_id": labels[done.codes],
+        "customer_id": rows.labels[done.codes],
         "frequency": frequency,
         "recency": (done.last - done.first) / options.ticks_per_unit,
         "T": (end - done.first) / options.ticks_per_unit,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from customervalue._typing import IntArray
 
-__all__ = ["SUBJECT", "TICKS_PER_DAY", "Options", "show_time", "to_ticks"]
+__all__ = ["SUBJECT", "TICKS_PER_DAY", "Options", "check_end", "show_time", "to_ticks"]
 
 SUBJECT = "the transaction log"
 
@@ -34,7 +34,7 @@ class Options:
     Attributes
     ----------
     names : dict
-        Role (customer_id, date, value) -> column of the log; no value where none was asked for.
+        Role (customer_id, date, value, segment) -> column of the log; no value or segment where none was asked for.
     time_unit, grain, on_negative, include_first
         As in `summarize`.
     start, end : datetime64[us] or None
@@ -66,10 +66,10 @@ class Options:
                 return None
 
         roles = {"customer_id": arguments["customer"], "date": arguments["date"], "value": arguments["value"]}
+        roles["segment"] = arguments.get("segment")
         start = checked("observation_start", lambda value: _instant("observation_start", value))
         end = checked("observation_end", lambda value: _instant("observation_end", value))
-        if end is not None and end == end.astype("datetime64[D]"):
-            end = end + np.timedelta64(1, "D") - np.timedelta64(1, "us")
+        end = None if end is None else _closing(end)
         if start is not None and end is not None and start > end:
             rule = f"`observation_start` ({show_time(start)}) must not be after `observation_end` ({show_time(end)})"
             problems.append(Problem("observation_start", rule))
@@ -82,6 +82,27 @@ class Options:
             start=start,
             end=end,
         )
+
+
+def check_end(argument: str, value: Any) -> np.datetime64:
+    """Read the last moment of an observation; a day, or a time at midnight, means that whole day.
+
+    Examples
+    --------
+    >>> print(check_end("observation_end", "1997-09-30"))
+    1997-09-30T23:59:59.999999
+    """
+    moment = _instant(argument, value)
+    if moment is None:
+        raise invalid(argument, f"`{argument}` must be given", _DATE_ADVICE)
+    return _closing(moment)
+
+
+def _closing(moment: np.datetime64) -> np.datetime64:
+    if moment != moment.astype("datetime64[D]"):
+        return moment
+    last: np.datetime64 = moment + np.timedelta64(1, "D") - np.timedelta64(1, "us")
+    return last
 
 
 def to_ticks(times: Any, grain: str) -> IntArray:

@@ -53,8 +53,8 @@ class Rule(NamedTuple):
 
 
 def rules(options: Options) -> dict[str, Rule]:
-    """The rules about rows that apply, by name; those on values only if there are any."""
-    customer, date, value = (options.names.get(role, "") for role in ("customer_id", "date", "value"))
+    """The rules about rows that apply, by name; those on values and segments only if there are any."""
+    customer, date, value, segment = (options.names.get(r, "") for r in ("customer_id", "date", "value", "segment"))
     out = {
         "missing_id": Rule(
             customer,
@@ -72,14 +72,19 @@ def rules(options: Options) -> dict[str, Rule]:
             "Missing and infinite values must be dealt with before: leave these rows out, or put in what was paid.",
         ),
     }
-    if options.on_negative == "raise":
+    if not value:
+        del out["not_finite"]
+    elif options.on_negative == "raise":
         out["negative"] = Rule(
             value,
             f"`{value}` must not be negative",
             'Choose: on_negative="net" adds them to the same customer\'s purchases of that time, "drop" leaves these '
             'rows out, "raise" is this error.',
         )
-    return out if value else {name: out[name] for name in ("missing_id", "missing_date")}
+    if segment:
+        advice = "Give these rows a segment, of their own if need be, or leave them out."
+        out["missing_segment"] = Rule(segment, f"`{segment}` must not be missing", advice)
+    return out
 
 
 def describe(names: Mapping[str, str], values: Mapping[str, Any], row: int | None = None) -> str:
