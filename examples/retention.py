@@ -13,7 +13,9 @@ print("Observed: the share of each monthly cohort that buys again.\n")
 print(retention.cohort_table(log, observation_end=END))
 
 print("\nIn money: what became of the revenue of one quarter in the next.\n")
-print(retention.revenue_bridges(log, customer="customer_id", date="date", value="value", period="Q", observation_end=END))
+print(
+    retention.revenue_bridges(log, customer="customer_id", date="date", value="value", period="Q", observation_end=END)
+)
 
 print("\nWithout contracts: how many are still there, as far as a model can tell.\n")
 customers = cv.summarize(log, observation_end=END)
