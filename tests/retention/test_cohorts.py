@@ -118,7 +118,7 @@ def test_cdnow_by_pandas(cdnow: CohortTable) -> None:
     ],
 )
 def test_difference_as_printed_by_newcombe(a: int, m: int, b: int, n: int, low: float, high: float) -> None:
-    # Newcombe (1998), Statistics in Medicine 17, 873-890, table II, method 10.
+    # Newcombe (1998), Statistics in Medicine 17, 873-890, table II, method 10; recalled, not read again.
     assert [round(end, 4) for end in difference(a, m, b, n, 0.95)[1:]] == [low, high]
 
 
@@ -127,7 +127,7 @@ def test_difference_as_printed_by_newcombe(a: int, m: int, b: int, n: int, low: 
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
 def test_interval_as_printed_by_newcombe(x: int, n: int, low: float, high: float) -> None:
-    # Newcombe (1998), Statistics in Medicine 17, 857-872, table I, method 3.
+    # Newcombe (1998), Statistics in Medicine 17, 857-872, table I, method 3; recalled, not read again.
     assert [round(float(end), 4) for end in wilson(x, n, 0.95)] == [low, high]
 
 

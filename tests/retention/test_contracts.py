@@ -22,8 +22,8 @@ from scipy.optimize import minimize
 from scipy.special import betaln, hyp2f1
 
 from customervalue.errors import InfiniteMeanWarning
+from customervalue.numerics.beta_ratio import log_beta_ratio
 from customervalue.retention import BetaDiscreteWeibull, Geometric, ShiftedBetaGeometric
-from customervalue.retention._beta_ratio import log_beta_ratio
 from customervalue.retention._contract_data import from_individuals, from_survivors
 
 REFERENCE = Path(__file__).parents[1] / "reference"

@@ -94,7 +94,7 @@ class Chances(RepeatBuying):
         length, rows = self._check_window("horizon", horizon), customers.unique
         alive = np.exp(self._log_alive(rows.frequency, rows.recency, rows.T))
         silent = self._log_no_purchase(rows.frequency, rows.T, np.full(len(rows), length))
-        return rows.expand(alive * -np.expm1(silent))
+        return rows.expand(alive * (0.0 - np.expm1(silent)))
 
     def _log_no_purchase(self, x: Any, T: FloatArray, t: FloatArray) -> FloatArray:
         return self._log_probability(x, T, np.zeros(T.size), t)
@@ -282,7 +282,7 @@ class Chances(RepeatBuying):
         """
         self._check_customers(customers)
         rows = customers.unique
-        return rows.expand(-np.expm1(self._log_silence(rows.frequency, rows.recency, rows.T)))
+        return rows.expand(0.0 - np.expm1(self._log_silence(rows.frequency, rows.recency, rows.T)))
 
 
 def _counts_and_times(n: int | Many, t: float | Many) -> tuple[FloatArray, FloatArray]:

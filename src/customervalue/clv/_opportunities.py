@@ -12,18 +12,17 @@ import numpy as np
 
 from customervalue.estimation.newton import Evaluation
 from customervalue.numerics.along_time import legendre_panels
+from customervalue.numerics.beta_ratio import log_beta_ratio
 from customervalue.numerics.beta_rule import beta_rule
 from customervalue.numerics.gamma import digamma_difference, log_gamma_ratio, trigamma_difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from numpy.typing import ArrayLike
-
     from customervalue._typing import FloatArray, IntArray
     from customervalue.numerics.compress import UniqueRows
 
-__all__ = ["Opportunities", "Terms", "log_beta_ratio", "log_chance", "log_series", "log_total", "opportunities_alive"]
+__all__ = ["Opportunities", "Terms", "log_chance", "log_series", "log_total", "opportunities_alive"]
 
 #: Terms of one batch: its arrays stay in the cache.
 _BATCH = 8_192
@@ -32,30 +31,6 @@ _ONE_BY_ONE, _PER_PURCHASE = 1_024, 16
 #: A sum of smooth terms is their integral, less these multiples of the odd central differences at its ends.
 _DIFFERENCES = (1 / 24, -17 / 5760, 367 / 967_680)
 _STENCILS = np.array([[0, 0, -1, 1, 0, 0], [0, -1, 3, -3, 1, 0], [-1, 5, -10, 10, -5, 1]], dtype=np.float64)
-
-
-def log_beta_ratio(a: ArrayLike, b: ArrayLike, t: ArrayLike) -> FloatArray:
-    """Logarithm of B(a, b + t) / B(a, b): the probability of no event at t opportunities.
-
-    Parameters
-    ----------
-    a, b : array_like of float
-        > 0.
-    t : array_like of float
-        >= 0; all are broadcast against one another.
-
-    Returns
-    -------
-    ndarray of float64
-        <= 0; to rounding whichever of `a` and `t` is huge.
-
-    Examples
-    --------
-    >>> log_beta_ratio(1.0, 1.0, np.array([0.0, 1.0, 3.0])).round(6)
-    array([-0.      , -0.693147, -1.386294])
-    """
-    low, short, long = np.asarray(b, dtype=np.float64), np.minimum(a, t), np.maximum(a, t)
-    return -np.abs(log_gamma_ratio(low + long, short) - log_gamma_ratio(low, short))  # not above 0 by rounding
 
 
 def log_chance(k: FloatArray, i: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:

@@ -10,7 +10,6 @@ import numpy as np
 
 from customervalue.clv._opportunities import (
     Opportunities,
-    log_beta_ratio,
     log_chance,
     log_series,
     log_total,
@@ -20,6 +19,7 @@ from customervalue.clv._paths import AtOpportunities
 from customervalue.clv._purchase_model import PurchaseModel
 from customervalue.errors import InvalidInputError, Problem, invalid
 from customervalue.estimation.fit import Likelihood
+from customervalue.numerics.beta_ratio import log_beta_ratio
 from customervalue.numerics.densities import log_beta_density
 from customervalue.numerics.elementary import softplus
 from customervalue.numerics.gamma import log_gamma_ratio

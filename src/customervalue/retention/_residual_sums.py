@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from customervalue.numerics.along_time import legendre_panels
+from customervalue.numerics.beta_ratio import log_beta_ratio
 from customervalue.numerics.gamma import digamma_difference
-from customervalue.retention._beta_ratio import log_beta_ratio
 
 if TYPE_CHECKING:
     from customervalue._typing import FloatArray, IntArray

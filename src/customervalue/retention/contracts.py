@@ -16,9 +16,9 @@ import numpy as np
 
 from customervalue.estimation.fit import Likelihood
 from customervalue.estimation.newton import Evaluation
+from customervalue.numerics.beta_ratio import log_beta_ratio
 from customervalue.numerics.beta_rule import beta_rule
 from customervalue.numerics.gamma import digamma_difference, trigamma_difference
-from customervalue.retention._beta_ratio import log_beta_ratio
 from customervalue.retention._contract_intervals import ContractInterval
 from customervalue.retention._contract_model import ContractModel
 from customervalue.retention._residual_sums import backward, between, geometric_sums, log_retention, sums_of_weibull
