@@ -17,7 +17,7 @@ from customervalue.retention.attrition import (
 from customervalue.retention.cohorts import CellInterval, CohortAverage, CohortComparison, CohortTable, cohort_table
 from customervalue.retention.completion import Backtest, CompletedTable, backtest, complete
 from customervalue.retention.contracts import BetaDiscreteWeibull, ContractInterval, Geometric, ShiftedBetaGeometric
-from customervalue.retention.dials import DialCounts, VolumeDial, volume_dial, volume_dials
+from customervalue.retention.dials import DialCounts, VolumeDial, volume_dial, volume_dial_between, volume_dials
 from customervalue.retention.durations import Durations, durations, time_to_purchase
 from customervalue.retention.repeats import RepeatRates, repeat_rates
 from customervalue.retention.revenue import RevenueBridges, revenue_bridge, revenue_bridges
@@ -62,5 +62,6 @@ __all__ = [
     "survival_curve",
     "time_to_purchase",
     "volume_dial",
+    "volume_dial_between",
     "volume_dials",
 ]

@@ -12,17 +12,21 @@ from customervalue.retention._dial_checks import SUBJECT, Columns, Settings, che
 from customervalue.retention._dial_prior import estimates, exact_interval, fit_prior, group_counts, posterior
 from customervalue.retention._dial_results import DialCounts, VolumeDial, rate_ratio
 from customervalue.retention._dial_windows import count_windows
+from customervalue.summary import CustomerSummary, check_summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from customervalue._typing import AnyArray, BoolArray, FloatArray
+    from customervalue._typing import AnyArray, BoolArray, FloatArray, IntArray
     from customervalue.estimation.inference import Inference
     from customervalue.estimation.priors import LogNormal
     from customervalue.transactions import Grain, Instant, OnNegative
     from customervalue.units import TimeUnit
 
-__all__ = ["DialCounts", "VolumeDial", "volume_dial", "volume_dials"]
+__all__ = ["DialCounts", "VolumeDial", "volume_dial", "volume_dial_between", "volume_dials"]
+
+#: What rounding may leave of the difference of two sums.
+_ROUNDING = 1e-9
 
 
 def volume_dial(
@@ -271,6 +275,114 @@ def volume_dials(
     returned = counted.earlier & (counted.reference == 0) & (counted.recent > 0)
     new = counted.exposure_reference == 0
     return _measure(columns, new=new, returned=returned, settings=settings, prior=prior, backend=counted.backend)
+
+
+def volume_dial_between(
+    before: CustomerSummary,
+    after: CustomerSummary,
+    *,
+    factor: float = 1.25,
+    level: float = 0.9,
+    confidence: float = 0.8,
+    prior: Mapping[str, LogNormal] | Literal["weak"] | None = None,
+    common_ratio: float | None = None,
+    concentration: float | None = None,
+) -> VolumeDial:
+    """Measure how far each customer has turned his volume dial, from two summaries of the same base.
+
+    The reference window of a customer is from his first purchase to the end of the first summary, the recent window
+    from there to the end of the second.
+
+    Parameters
+    ----------
+    before, after : CustomerSummary
+        Summaries of one log, with `customer_id`: `after` has a later `observation_end` and knows all customers of
+        `before`. With `monetary_value` in both, spend is compared as well.
+    factor, level, confidence, prior, common_ratio, concentration
+        As in `volume_dial`.
+
+    Returns
+    -------
+    VolumeDial
+        One row per customer of `after`; those whom `before` does not know are new. Nobody is called returned, as all
+        others became customers in their reference window.
+
+    Raises
+    ------
+    InvalidInputError
+        If the two are no such summaries (other units, no ids, weights, a customer who is missing or has fewer purchases
+        later than before), and as `volume_dial` does.
+
+    Examples
+    --------
+    >>> import customervalue as cv
+    >>> log = cv.datasets.load_cdnow()
+    >>> before, after = (cv.summarize(log, observation_end=day) for day in ("1997-09-30", "1998-06-30"))
+    >>> volume_dial_between(before, after)
+    Volume dials: 2,357 customers, ratio of the base 0.583, concentration 5.96
+      label     customers  expected up  expected down  purchases at reference rate  recent
+      new       0          0.0          0.0            0.0                          0.0
+      returned  0          0.0          0.0            0.0                          0.0
+      growing   8          7.1          0.2            12.2                         97.0
+      steady    0          0.0          0.0            0.0                          0.0
+      fading    91         2.5          80.4           709.6                        221.0
+      silent    173        5.0          156.3          669.8                        0.0
+      unsure    867        183.4        513.9          1,538.5                      1,564.0
+      absent    1,218      0.0          0.0            0.0                          0.0
+    """
+    place = _matched(before, after)
+    reference, exposure = np.zeros(len(after), dtype=np.int64), np.zeros(len(after))
+    reference[place], exposure[place] = before.frequency, before.T
+    earlier: FloatArray | None = None
+    later: FloatArray | None = None
+    if before.monetary_value is not None and after.monetary_value is not None:
+        earlier = np.zeros(len(after))
+        earlier[place] = before.frequency * before.monetary_value
+        # Sums of the same values in another order: what rounding leaves is no refund.
+        later = after.frequency * after.monetary_value - earlier
+        later[np.abs(later) <= _ROUNDING * earlier] = 0.0
+    problems: list[Problem] = []
+    settings = Settings.check(problems, factor, level, confidence, common_ratio, concentration)
+    columns = check_columns(
+        problems,
+        {"reference": reference, "recent": after.frequency - reference},
+        {"exposure_reference": exposure, "exposure_recent": after.T - exposure},
+        {"spend_reference": earlier, "spend_recent": later},
+        after.customer_id,
+        None,
+    )
+    nobody = np.zeros(len(after), dtype=np.bool_)
+    return _measure(columns, new=exposure == 0, returned=nobody, settings=settings, prior=prior, backend=after.backend)
+
+
+def _matched(before: CustomerSummary, after: CustomerSummary) -> IntArray:
+    """For each customer of `before`, his place in `after`; raise unless the one is an earlier look at the other."""
+    problems = []
+    for name, summary in (("before", before), ("after", after)):
+        check_summary(summary, before.time_unit if isinstance(before, CustomerSummary) else None)
+        if summary.customer_id is None or summary.weights is not None or summary.includes_first:
+            rule = f"`{name}` needs a `customer_id` for each row, no weights, and spend without the first transaction"
+            problems.append(Problem(name, rule, "Summarize the log twice, with two dates of `observation_end`."))
+        elif np.unique(summary.customer_id).size < len(summary):
+            problems.append(Problem(name, f"`{name}` must have each customer once"))
+    if problems or before.customer_id is None or after.customer_id is None:
+        raise InvalidInputError(SUBJECT, problems)
+    order = np.argsort(after.customer_id, kind="stable")
+    ordered = after.customer_id[order]
+    at = np.minimum(np.searchsorted(ordered, before.customer_id), len(after) - 1)
+    place = np.asarray(order[at])
+    missing = ordered[at] != before.customer_id
+    fewer = ~missing & ((after.frequency[place] < before.frequency) | (after.T[place] <= before.T))
+    rules = {"every customer of `before` must be in `after`": missing}
+    rules["`after` must be a later look: a longer T, and no fewer purchases"] = fewer
+    for rule, broken in rules.items():
+        if np.any(broken):
+            first = f"row {int(np.argmax(broken))} of before, customer {before.customer_id[np.argmax(broken)]!r}"
+            advice = "Summarize the same log twice, with two dates of `observation_end`."
+            problems.append(Problem("after", rule, advice, int(np.count_nonzero(broken)), first))
+    if problems:
+        raise InvalidInputError(SUBJECT, problems, len(before))
+    return place
 
 
 def _measure(
