@@ -23,6 +23,8 @@ from customervalue.errors import ConvergenceError, InfiniteMeanWarning, InvalidI
 from customervalue.estimation.priors import LogNormal
 from reference import cdnow, oracle
 
+pytestmark = pytest.mark.heavy
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 

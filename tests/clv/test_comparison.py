@@ -28,6 +28,8 @@ from customervalue.clv import (
 from customervalue.errors import ConvergenceError, InvalidInputError, WeaklyIdentifiedWarning
 from reference import cdnow, oracle, simulate
 
+pytestmark = pytest.mark.heavy
+
 FOUR = (BGNBD, MBGNBD, ParetoNBD, NBD)
 
 

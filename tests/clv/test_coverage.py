@@ -14,6 +14,8 @@ from customervalue.clv import BGNBD, MBGNBD, NBD, Draws, GammaGamma, ParetoNBD, 
 from customervalue.errors import AssumptionWarning, InvalidInputError, WeaklyIdentifiedWarning
 from reference import cdnow, simulate
 
+pytestmark = pytest.mark.heavy
+
 Array = np.ndarray[Any, Any]
 
 TRUTH: dict[Any, dict[str, float]] = {

@@ -18,6 +18,8 @@ from customervalue.clv import BGNBD, MBGNBD, NBD, Draws, GammaGamma, LogNormal, 
 from customervalue.errors import AssumptionWarning, ConvergenceError, InvalidInputError, WeaklyIdentifiedWarning
 from reference import cdnow, simulate
 
+pytestmark = pytest.mark.heavy
+
 MODELS = (BGNBD, MBGNBD, ParetoNBD, NBD, GammaGamma)
 
 

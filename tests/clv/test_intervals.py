@@ -28,6 +28,8 @@ from customervalue.clv import (
 from customervalue.errors import AssumptionWarning, InfiniteMeanWarning, InvalidInputError
 from reference import cdnow
 
+pytestmark = pytest.mark.heavy
+
 MODELS = (BGNBD, MBGNBD, ParetoNBD, NBD)
 DELTA = math.log1p(0.15) * 7 / 365.25
 VALUE = "customer_lifetime_value"

@@ -20,6 +20,8 @@ from customervalue.clv import BGNBD, MBGNBD, NBD, LogNormal, ParetoNBD
 from customervalue.errors import InfiniteMeanWarning, InvalidInputError
 from reference import cdnow
 
+pytestmark = pytest.mark.heavy
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 

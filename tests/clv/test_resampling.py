@@ -28,6 +28,8 @@ from customervalue.clv import (
 from customervalue.errors import ConvergenceError, InvalidInputError, WeaklyIdentifiedWarning
 from reference import cdnow, oracle, simulate
 
+pytestmark = pytest.mark.heavy
+
 MODELS = (BGNBD, MBGNBD, ParetoNBD, NBD, GammaGamma)
 TRUTH: dict[Any, dict[str, float]] = {
     BGNBD: {"r": 0.6, "alpha": 5.0, "a": 0.8, "b": 2.5},

@@ -17,6 +17,8 @@ from customervalue.clv import BGNBD, MBGNBD, NBD, GammaGamma, ParetoNBD
 from customervalue.errors import InvalidInputError
 from reference import simulate
 
+pytestmark = pytest.mark.heavy
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 

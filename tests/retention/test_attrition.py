@@ -17,6 +17,8 @@ from customervalue.errors import ConvergenceError, InvalidInputError
 from customervalue.estimation.draws import Draws
 from customervalue.retention import expected_active, overdue_customers, retention_curve
 
+pytestmark = pytest.mark.heavy
+
 BG = clv.BGNBD(r=0.243, alpha=4.414, a=0.793, b=2.426)
 PARETO = clv.ParetoNBD(r=0.553, alpha=10.578, s=0.606, beta=11.669)
 MBG = clv.MBGNBD(r=0.525, alpha=6.183, a=0.891, b=1.614)

@@ -14,6 +14,8 @@ from customervalue.errors import WeaklyIdentifiedWarning as Weak
 from customervalue.estimation.priors import LogNormal
 from customervalue.retention import BetaDiscreteWeibull, ContractInterval, Geometric, ShiftedBetaGeometric
 
+pytestmark = pytest.mark.heavy
+
 MODELS = (Geometric, ShiftedBetaGeometric, BetaDiscreteWeibull)
 HIGH_END = [1000, 869, 743, 653, 593, 551, 517, 491]
 BASE = ShiftedBetaGeometric(alpha=0.764, beta=1.296)
