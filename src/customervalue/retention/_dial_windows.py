@@ -79,12 +79,14 @@ def count_windows(log: Any, *, recent: Any, reference: Any, **arguments: Any) ->
 
 
 def _fetched(frame: Any, options: Options, backend: str) -> Any:
+    import narwhals.stable.v2 as nw
+
     from customervalue.transactions import _engine
 
     present = frame.collect_schema().names()
     names = [name for name in dict.fromkeys(options.names.values()) if name in present]
     # A column that is missing is found by the check in memory.
-    return _engine.collected(frame.select(*names), backend) if names else frame.head(0).collect("pyarrow")
+    return _engine.collected(frame.select(*map(nw.col, names)), backend) if names else frame.head(0).collect("pyarrow")
 
 
 def _windows(recent: Any, reference: Any, end: np.datetime64, options: Options, *, given: bool) -> _Windows:

@@ -66,7 +66,8 @@ def _in_memory(table: Any, names: Any) -> tuple[Any, str | None, bool]:
 
         available = frame.collect_schema().names()
         wanted = [name for name in dict.fromkeys(names) if name in available]
-        frame = _engine.collected(frame.select(*wanted or available[:1]), str(backend))
+        # As expressions: names that are words of SQL are then quoted by every release of narwhals.
+        frame = _engine.collected(frame.select(*map(nw.col, wanted or available[:1])), str(backend))
         if len(wanted) < len(set(names)):  # the message about those that are missing lists all that are there
             frame = frame.with_columns(**{name: nw.lit(0) for name in available if name not in frame.columns})
     return frame, backend, not lazy

@@ -51,7 +51,8 @@ def fetch(frame: nw.LazyFrame[Any], options: Options, backend: str) -> nw.DataFr
         return None
     if collected(frame.select(rows=nw.len()), backend)["rows"][0] > FETCHED_ROWS:
         return None
-    return collected(frame.select(*names), backend)
+    # As expressions: names that are words of SQL are then quoted by every release of narwhals.
+    return collected(frame.select(*map(nw.col, names)), backend)
 
 
 def plan(frame: nw.LazyFrame[Any], options: Options, problems: list[Problem], backend: str) -> nw.LazyFrame[Any]:
