@@ -615,7 +615,7 @@ def test_ends_that_are_none(call: Callable[..., Any], end: str) -> None:
 @both_calls
 def test_a_missing_end(call: Callable[..., Any]) -> None:
     with pytest.raises(InvalidInputError, match="`observation_end`"):
-        call(MODELS["BG/NBD"], observation_end=np.datetime64("NaT"))
+        call(MODELS["BG/NBD"], observation_end=np.datetime64("NaT", "us"))
 
 
 def test_log_without_an_end() -> None:

@@ -123,17 +123,17 @@ def test_backtest_of_simulated_contracts_is_close() -> None:
 def test_orders_are_expectations_added_up(cdnow: dict[str, Any]) -> None:
     table, customers, model = cdnow["table"], cdnow["customers"], cdnow["model"]
     done = complete(table, model, customers=customers, through=10)
-    first = np.datetime64("1997-09-30") - np.rint(customers.T * 7).astype(int)
+    first = np.datetime64("1997-09-30") - np.rint(customers.T * 7).astype("timedelta64[D]")
     for i, month in enumerate(["1997-01", "1997-02", "1997-03"]):
         members = first.astype("datetime64[M]") == np.datetime64(month)
         for age in range(11):
-            period = np.datetime64(month) + age
+            period = np.datetime64(month) + np.timedelta64(age, "M")
             if period <= np.datetime64("1997-09"):
                 assert not done.projected[i, age]
                 assert done.orders[i, age] == table.orders[i, age]
                 continue
             start = (period.astype("datetime64[D]") - np.datetime64("1997-10-01")).astype(int) / 7
-            stop = ((period + 1).astype("datetime64[D]") - np.datetime64("1997-10-01")).astype(int) / 7
+            stop = ((period + np.timedelta64(1, "M")).astype("datetime64[D]") - np.datetime64("1997-10-01")).astype(int) / 7
             expected = model.expected_purchases(customers, stop) - model.expected_purchases(customers, start)
             assert done.projected[i, age]
             assert done.orders[i, age] == pytest.approx(expected[members].sum(), rel=1e-9)

@@ -317,7 +317,7 @@ class Simulation(RepeatBuying):
         size = check_number("n", n)
         if not (size >= 1 and size == np.floor(size) and np.isfinite(size)):
             raise invalid("n", f"`n` must be a whole number of customers, 1 or more, and is {n!r}")
-        end = np.datetime64("NaT") if observation_end is None else _date("observation_end", observation_end)
+        end = np.datetime64("NaT", "us") if observation_end is None else _date("observation_end", observation_end)
         given = np.asarray(T)
         if given.dtype.kind in "MOUS":
             if np.isnat(end):

@@ -175,7 +175,7 @@ def _first_day(label: Any, period: Period) -> np.datetime64 | None:
             return np.datetime64(label, "D") if re.fullmatch(r"\d{4}-\d{2}-\d{2}.*", label) else None
         year, part = int(match[1]), int(match[2] or 1)
         if period == "W":
-            start = np.datetime64(f"{year:04d}-01-04", "D") + 7 * (part - 1)
+            start = np.datetime64(f"{year:04d}-01-04", "D") + np.timedelta64(7 * (part - 1), "D")
             good = period_labels(period_of(start, "W"), "W").item() == f"{year:04d}-W{part:02d}"
             return start if good else None
         month = 3 * part - 2 if period == "Q" else part
