@@ -133,7 +133,8 @@ def test_orders_are_expectations_added_up(cdnow: dict[str, Any]) -> None:
                 assert done.orders[i, age] == table.orders[i, age]
                 continue
             start = (period.astype("datetime64[D]") - np.datetime64("1997-10-01")).astype(int) / 7
-            stop = ((period + np.timedelta64(1, "M")).astype("datetime64[D]") - np.datetime64("1997-10-01")).astype(int) / 7
+            following = (period + np.timedelta64(1, "M")).astype("datetime64[D]")
+            stop = (following - np.datetime64("1997-10-01")).astype(int) / 7
             expected = model.expected_purchases(customers, stop) - model.expected_purchases(customers, start)
             assert done.projected[i, age]
             assert done.orders[i, age] == pytest.approx(expected[members].sum(), rel=1e-9)
