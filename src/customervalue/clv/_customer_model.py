@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Self
 
-from customervalue.estimation.draws import draw, warn_if_rough
+from customervalue.errors import AssumptionWarning
+from customervalue.estimation.draws import draw, why_rough
 from customervalue.estimation.model import ParametricModel
 from customervalue.summary import check_summary
 
@@ -68,7 +70,14 @@ class CustomerModel(ParametricModel):
         """
         if customers is None:
             drawn = draw(self, n, rng)
-            warn_if_rough(self)
+            if why := why_rough(self):
+                warnings.warn(
+                    f"a fit {why}: the draws are those of a normal distribution of the log-parameters, which is rough "
+                    "here. Pass `customers=`, those of the fit, to correct them to the exact posterior under the prior "
+                    "of the fit (the weak one where it had none).",
+                    AssumptionWarning,
+                    stacklevel=2,
+                )
             return drawn
         self._check_customers(customers)
         return draw(self, n, rng, self._rows(customers))

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 
 from customervalue.clv._customer_model import CustomerModel
+from customervalue.clv._spend_inference import SpendInference, with_correlation
 from customervalue.errors import AssumptionWarning, ConvergenceError, InvalidInputError, Problem, invalid
 from customervalue.estimation.fit import Likelihood, fit
-from customervalue.estimation.inference import Inference
 from customervalue.estimation.newton import Evaluation
 from customervalue.numerics.compress import group_codes, totals
 from customervalue.numerics.gamma import digamma_difference, log_gamma_ratio, trigamma_difference
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from customervalue._typing import BoolArray, FloatArray, IntArray
+    from customervalue.estimation.inference import Inference
     from customervalue.estimation.priors import LogNormal
     from customervalue.summary import CustomerSummary
 
@@ -34,75 +35,6 @@ _BATCH = 8_192
 #: A rank correlation of spend with frequency is not small where its whole interval lies beyond this. A choice, not a
 #: finding: it was set with CDNOW in view, 0.21 (0.14 to 0.27), which a limit of 0.1 would warn of.
 _SMALL = 0.2
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class SpendInference(Inference):
-    """What a fit of the Gamma-Gamma model knows, and how well its assumption holds.
-
-    Attributes
-    ----------
-    frequency_correlation : RankCorrelation
-        Spearman's rank correlation of frequency and mean spend among repeat customers, with a 95 % interval. The model
-        assumes that it is zero.
-
-    Examples
-    --------
-    >>> import customervalue as cv
-    >>> log = cv.datasets.load_cdnow()
-    >>> model = cv.clv.GammaGamma.fit(cv.summarize(log, value="value", observation_end="1997-09-30"))
-    >>> print(model.inference.frequency_correlation)
-    0.21 (0.14 to 0.27)
-    """
-
-    frequency_correlation: RankCorrelation = field(kw_only=True)
-
-    def _remark(self) -> str:
-        return f", rank correlation with frequency {self.frequency_correlation}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain numbers and lists that JSON knows.
-
-        Returns
-        -------
-        dict
-
-        Examples
-        --------
-        >>> plain = Inference({"p": 6.0}, np.array([[1.4]]), -4056.0, 946, 6, 1e-12)
-        >>> _with_correlation(plain, RankCorrelation(0.2, 0.1, 0.3)).to_dict()["frequency_correlation"]
-        {'estimate': 0.2, 'low': 0.1, 'high': 0.3}
-        """
-        correlation = self.frequency_correlation
-        values = {"estimate": correlation.estimate, "low": correlation.low, "high": correlation.high}
-        return {**Inference.to_dict(self), "frequency_correlation": values}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> SpendInference:
-        """Rebuild what `to_dict` gave.
-
-        Parameters
-        ----------
-        data : mapping
-
-        Returns
-        -------
-        SpendInference
-
-        Examples
-        --------
-        >>> plain = Inference({"p": 6.0}, np.array([[1.4]]), -4056.0, 946, 6, 1e-12)
-        >>> inference = _with_correlation(plain, RankCorrelation(0.2, 0.1, 0.3))
-        >>> SpendInference.from_dict(inference.to_dict()) == inference
-        True
-        """
-        plain = Inference.from_dict(data)
-        return _with_correlation(plain, RankCorrelation(**data["frequency_correlation"]))
-
-
-def _with_correlation(plain: Inference, correlation: RankCorrelation) -> SpendInference:
-    values = {name: getattr(plain, name) for name in Inference.__slots__}
-    return SpendInference(**values, frequency_correlation=correlation)
 
 
 @dataclass(frozen=True)
@@ -221,7 +153,7 @@ class GammaGamma(CustomerModel):
             rule = f"all {rows.mean.size:,} customers have the same mean spend"
             raise ConvergenceError(f"{rule}: the likelihood rises for ever as their spread goes to zero.")
         plain = fit(cls._likelihood(rows), prior=prior, start=start)
-        inference = _with_correlation(plain, rank_correlation(rows.x, rows.mean, rows.counts))
+        inference = with_correlation(plain, rank_correlation(rows.x, rows.mean, rows.counts))
         model = cls(**inference.parameters, inference=inference)
         model._warn(inference.frequency_correlation)
         return model

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import numpy as np
 
 from customervalue import _columns
-from customervalue.errors import AssumptionWarning, ConvergenceError, invalid
+from customervalue.errors import ConvergenceError, invalid
 from customervalue.estimation.priors import weak_prior
 from customervalue.units import check_number
 
@@ -323,22 +322,15 @@ def _normal(model: ParametricModel) -> tuple[FloatArray, FloatArray]:
     return np.log(estimates), axes * np.sqrt(np.maximum(values, 0.0))
 
 
-def warn_if_rough(model: ParametricModel) -> None:
-    """Warn where the normal distribution is a rough guess of the posterior, and data would correct it."""
+def why_rough(model: ParametricModel) -> str:
+    """Why the normal distribution is a rough guess of the posterior, in words; empty where it is a good one."""
     inference = check_inference(model)
+    if inference.prior:
+        return "with a prior"
+    if inference.n_customers < _FEW:
+        return f"to {inference.n_customers:,} customers"
     widest = max(error / inference.parameters[name] for name, error in inference.standard_errors.items())
-    few = inference.n_customers < _FEW
-    if not (inference.prior or few or widest > _WIDE):
-        return
-    said = {"with a prior": bool(inference.prior), f"to {inference.n_customers:,} customers": few}
-    why = next((words for words, true in said.items() if true), "with wide standard errors")
-    warnings.warn(
-        f"a fit {why}: the draws are those of a normal distribution of the log-parameters, which is rough here. Pass "
-        "`customers=`, those of the fit, to correct them to the exact posterior under the prior of the fit (the weak "
-        "one where it had none).",
-        AssumptionWarning,
-        stacklevel=3,
-    )
+    return "with wide standard errors" if widest > _WIDE else ""
 
 
 def check_rows(model: ParametricModel, rows: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from customervalue.errors import AssumptionWarning, ConvergenceError, invalid
-from customervalue.estimation.draws import draw
+from customervalue.estimation.draws import draw, why_rough
 from customervalue.estimation.fit import fit
 from customervalue.estimation.priors import check_prior
 from customervalue.retention._contract_data import ContractRows, from_individuals, from_survivors, individual_rows
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from customervalue.estimation.priors import LogNormal
 
 __all__ = ["ContractModel"]
-
-#: Where a standard error on the log scale is larger, or customers are fewer, the normal distribution is a poor guess.
-_WIDE, _FEW = 1.0, 500
 
 
 class ContractModel(ContractPredictions):
@@ -285,21 +282,13 @@ class ContractModel(ContractPredictions):
 
     def _warn_if_rough(self) -> None:
         """Warn where the normal distribution is a rough guess of the posterior, and data would correct it."""
-        inference = self.inference
-        if inference is None:
-            return
-        widest = max(error / inference.parameters[name] for name, error in inference.standard_errors.items())
-        few = inference.n_customers < _FEW
-        if not (inference.prior or few or widest > _WIDE):
-            return
-        said = {"with a prior": bool(inference.prior), f"to {inference.n_customers:,} customers": few}
-        why = next((words for words, true in said.items() if true), "with wide standard errors")
-        warnings.warn(
-            f"a fit {why}: the draws are those of a normal distribution, which is rough here. Pass `survivors=`, or "
-            "`duration=` and `churned=`, those of the fit, to correct them to the exact posterior.",
-            AssumptionWarning,
-            stacklevel=3,
-        )
+        if why := why_rough(self):
+            warnings.warn(
+                f"a fit {why}: the draws are those of a normal distribution, which is rough here. Pass `survivors=`, "
+                "or `duration=` and `churned=`, those of the fit, to correct them to the exact posterior.",
+                AssumptionWarning,
+                stacklevel=3,
+            )
 
     def interval(
         self,
