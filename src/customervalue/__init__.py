@@ -1,6 +1,7 @@
 """Customer-value metrics: who is still a customer, what each will buy, and what each is worth.
 
-The calls of the main job are here; the rooms (`clv`, `retention`, `datasets`, `interop`) load when first touched.
+The calls of the main job are here; the rooms (`clv`,
+`retention`, `wallet`, `tiers`, `datasets`, `interop`) load when first touched.
 """
 
 from __future__ import annotations
@@ -12,14 +13,25 @@ from customervalue import errors
 from customervalue.summary import CustomerSummary
 
 if TYPE_CHECKING:
-    from customervalue import clv, datasets, interop, retention
+    from customervalue import clv, datasets, interop, retention, tiers, wallet
     from customervalue.transactions import summarize, summarize_lazy
 
 __version__ = "0.1.0"
 
-__all__ = ["CustomerSummary", "clv", "datasets", "errors", "interop", "retention", "summarize", "summarize_lazy"]
+__all__ = [
+    "CustomerSummary",
+    "clv",
+    "datasets",
+    "errors",
+    "interop",
+    "retention",
+    "summarize",
+    "summarize_lazy",
+    "tiers",
+    "wallet",
+]
 
-_ROOMS = ("clv", "datasets", "interop", "retention")
+_ROOMS = ("clv", "datasets", "interop", "retention", "tiers", "wallet")
 _CALLS = {"summarize": "transactions", "summarize_lazy": "transactions"}
 
 

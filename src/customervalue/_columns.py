@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
+from customervalue._checks import LARGEST, Checker
 from customervalue.errors import InvalidInputError, Problem, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from customervalue._typing import AnyArray, BoolArray, FloatArray
+    from customervalue._typing import AnyArray, FloatArray
 
 __all__ = ["check", "missing_column", "read", "to_frame"]
 
 _SUBJECT = "the customer summary"
-_LARGEST = 2**53  # beyond this, whole numbers have no place in a float
 Backend: TypeAlias = Literal["pandas", "polars", "pyarrow"]
 _BACKENDS: tuple[Backend, ...] = ("pandas", "polars", "pyarrow")
 _ENGINES = ("duckdb", "pyspark", "dask")
@@ -104,69 +104,6 @@ def to_frame(columns: Mapping[str, AnyArray], backend: str | None) -> Any:
     return nw.from_dict(dict(columns), backend=library).to_native()
 
 
-class _Checker:
-    """Collects every problem of a set of columns."""
-
-    def __init__(self) -> None:
-        self.problems: list[Problem] = []
-        self.sizes: dict[str, int] = {}
-
-    def column(self, name: str, values: Any) -> AnyArray | None:
-        """One dimension, whatever the type; None (and a problem) if it has more."""
-        if np.ma.isMaskedArray(values):
-            values = np.ma.filled(np.ma.asarray(values, dtype=np.float64), np.nan)
-        try:
-            array = np.atleast_1d(np.asarray(values))
-            shape = f"has shape {array.shape}"
-        except ValueError:  # lists of different lengths
-            array, shape = np.empty((0, 0)), "is ragged"
-        if array.ndim != 1:
-            self.problems.append(Problem(name, f"`{name}` must be one-dimensional, and {shape}"))
-            return None
-        self.sizes[name] = array.size
-        return array
-
-    def numbers(self, name: str, values: Any, ignore: BoolArray | None = None) -> FloatArray | None:
-        """A column of finite numbers; rows in `ignore` are not looked at and become 0."""
-        array = self.column(name, values)
-        if array is None:
-            return None
-        if array.dtype.kind not in "iufb":
-            array = self._converted(name, array)
-            if array is None:
-                return None
-        result = np.array(array, dtype=np.float64)
-        if ignore is not None and ignore.shape == result.shape:
-            result[ignore] = 0.0
-        self.rows(name, ~np.isfinite(result), f"`{name}` must be a finite number", {name: result})
-        return result
-
-    def _converted(self, name: str, array: AnyArray) -> FloatArray | None:
-        """Objects that mean numbers (Decimal, None, a library's own NA) as floats; text is not a number."""
-        if array.dtype.kind == "O" and not any(isinstance(v, (str, bytes)) for v in array):
-            try:
-                return np.array([np.nan if v is None or v != v else float(v) for v in array])
-            except (TypeError, ValueError):
-                pass
-        advice = "Missing values and text must be dealt with before."
-        self.problems.append(Problem(name, f"`{name}` must hold numbers, and holds {array.dtype}", advice))
-        return None
-
-    def rows(self, name: str, broken: BoolArray, rule: str, show: Mapping[str, AnyArray], advice: str = "") -> None:
-        """Report the rows that break a rule, if any."""
-        count = int(np.count_nonzero(broken))
-        if count:
-            row = int(np.argmax(broken))
-            first = ", ".join([f"row {row}", *(f"{column}={values[row]:g}" for column, values in show.items())])
-            self.problems.append(Problem(name, rule, advice, count, first))
-
-    def done(self) -> None:
-        """Raise if anything was found."""
-        if self.problems:
-            rows = max(self.sizes.values()) if self.sizes else None
-            raise InvalidInputError(_SUBJECT, self.problems, rows)
-
-
 def check(
     frequency: Any, recency: Any, T: Any, monetary_value: Any, customer_id: Any, weights: Any, *, includes_first: bool
 ) -> dict[str, AnyArray | None]:
@@ -182,7 +119,7 @@ def check(
     InvalidInputError
         With every problem found.
     """
-    checker = _Checker()
+    checker = Checker(_SUBJECT)
     x = checker.numbers("frequency", frequency)
     t_x = checker.numbers("recency", recency)
     length = checker.numbers("T", T)
@@ -206,7 +143,7 @@ def check(
     }
 
 
-def _check_shape(checker: _Checker) -> None:
+def _check_shape(checker: Checker) -> None:
     if len(set(checker.sizes.values())) > 1:
         sizes = ", ".join(f"{name} {size:,}" for name, size in checker.sizes.items())
         checker.problems.append(Problem("columns", f"all columns must have the same length, and have {sizes}"))
@@ -214,22 +151,22 @@ def _check_shape(checker: _Checker) -> None:
         checker.problems.append(Problem("columns", "there must be at least one customer, and there is none"))
 
 
-def _check_counts(checker: _Checker, x: FloatArray, weight: FloatArray | None) -> None:
+def _check_counts(checker: Checker, x: FloatArray, weight: FloatArray | None) -> None:
     counts = "frequency = purchases - 1, a whole number >= 0."
     finite = np.isfinite(x)
     checker.rows("frequency", finite & (x < 0), "`frequency` must not be negative", {"frequency": x}, counts)
     checker.rows("frequency", finite & (x != np.floor(x)), "`frequency` must be whole", {"frequency": x}, counts)
-    checker.rows("frequency", finite & (x > _LARGEST), "`frequency` must be a possible count", {"frequency": x}, counts)
+    checker.rows("frequency", finite & (x > LARGEST), "`frequency` must be a possible count", {"frequency": x}, counts)
     if weight is None:
         return
     whole = "Weights count identical customers; they are not sampling weights."
-    bad = np.isfinite(weight) & ((weight < 0) | (weight != np.floor(weight)) | (weight > _LARGEST))
+    bad = np.isfinite(weight) & ((weight < 0) | (weight != np.floor(weight)) | (weight > LARGEST))
     checker.rows("weights", bad, "`weights` must be whole numbers >= 0", {"weights": weight}, whole)
     if weight.size and not np.any(weight != 0):
         checker.problems.append(Problem("weights", "`weights` must not all be zero"))
 
 
-def _check_times(checker: _Checker, x: FloatArray, t_x: FloatArray, length: FloatArray) -> None:
+def _check_times(checker: Checker, x: FloatArray, t_x: FloatArray, length: FloatArray) -> None:
     from_first = "Both are measured from the first purchase, in the same unit; check `observation_end`."
     repeats = "Did you pass the number of all purchases? frequency = purchases - 1, and 0 means no repeat purchase."
     columns = {"recency": t_x, "T": length}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from customervalue import _columns
-from customervalue.retention._text import as_html, as_text, shown_rows
+from customervalue._tables import as_html, as_text, shown_rows
 
 if TYPE_CHECKING:
     from customervalue._typing import AnyArray, FloatArray, IntArray

@@ -9,19 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from customervalue import _columns
-from customervalue.retention._text import as_html, as_text
+from customervalue._tables import as_html, as_text, freeze
 
 if TYPE_CHECKING:
     from customervalue._typing import AnyArray, BoolArray, FloatArray, IntArray
 
-__all__ = ["CellInterval", "CohortAverage", "CohortComparison", "freeze", "listed"]
-
-
-def freeze(result: Any) -> None:
-    """Make the arrays of a result read-only."""
-    for column in vars(result).values():
-        if isinstance(column, np.ndarray):
-            column.setflags(write=False)
+__all__ = ["CellInterval", "CohortAverage", "CohortComparison", "listed"]
 
 
 def listed(values: Any) -> Any:

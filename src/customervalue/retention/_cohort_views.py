@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from customervalue._tables import shown_rows
 from customervalue.errors import invalid
-from customervalue.retention._text import shown_rows
 from customervalue.transactions._options import show_time
 
 if TYPE_CHECKING:

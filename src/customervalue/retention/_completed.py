@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from customervalue import _columns
-from customervalue.retention._cohort_results import freeze, listed
+from customervalue._tables import as_html, as_text, freeze, shown_rows
+from customervalue.retention._cohort_results import listed
 from customervalue.retention._cohort_views import UNITS, ratio
-from customervalue.retention._text import as_html, as_text, shown_rows
 
 if TYPE_CHECKING:
     from customervalue._typing import AnyArray, BoolArray, FloatArray, IntArray

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from customervalue._columns import _Checker
+from customervalue._checks import Checker
 from customervalue.errors import InvalidInputError, Problem, invalid
 from customervalue.estimation.draws import check_level
-from customervalue.retention._risk_sets import check_flags, check_sizes
 from customervalue.units import check_number
 
 if TYPE_CHECKING:
@@ -119,15 +118,15 @@ def check_columns(
     Columns
         New arrays.
     """
-    checker = _Checker()
+    checker = Checker(SUBJECT)
     checker.problems = problems
     bought = {name: checker.numbers(name, values) for name, values in counts.items()}
     lengths = {name: _exposure(checker, name, values) for name, values in exposures.items()}
     money = {name: None if values is None else checker.numbers(name, values) for name, values in spend.items()}
     identity = None if customer_id is None else checker.column("customer_id", customer_id)
     advice = "True for whoever was a customer before the recent window."
-    ever = None if ever_customer is None else check_flags(checker, "ever_customer", ever_customer, advice)
-    check_sizes(checker)
+    ever = None if ever_customer is None else checker.flags("ever_customer", ever_customer, advice)
+    checker.same_length()
     if len([values for values in spend.values() if values is not None]) == 1:
         rule = "`spend_reference` and `spend_recent` must be given both, or neither"
         problems.append(Problem("spend_reference", rule))
@@ -143,7 +142,7 @@ def check_columns(
     )
 
 
-def _exposure(checker: _Checker, name: str, values: Any) -> FloatArray | None:
+def _exposure(checker: Checker, name: str, values: Any) -> FloatArray | None:
     """A column of lengths of time; one for all has no size to compare with the others."""
     column = checker.numbers(name, values)
     if column is not None and np.ndim(values) == 0:
@@ -152,7 +151,7 @@ def _exposure(checker: _Checker, name: str, values: Any) -> FloatArray | None:
 
 
 def _check_rules(
-    checker: _Checker,
+    checker: Checker,
     bought: Mapping[str, FloatArray | None],
     lengths: Mapping[str, FloatArray | None],
     money: Mapping[str, FloatArray | None],
@@ -174,7 +173,7 @@ def _check_rules(
         check_money(checker, name, values)
 
 
-def _check_early(checker: _Checker, early: FloatArray, bought: FloatArray | None) -> None:
+def _check_early(checker: Checker, early: FloatArray, bought: FloatArray | None) -> None:
     name = "exposure_reference"
     advice = "0 is for customers acquired after the reference window; a window is as long as it is for everyone else."
     checker.rows(name, np.isfinite(early) & (early < 0), f"`{name}` must not be negative", {name: early}, advice)
@@ -187,7 +186,7 @@ def _check_early(checker: _Checker, early: FloatArray, bought: FloatArray | None
         checker.rows(name, broken, rule, {"reference": bought, name: everyone}, advice)
 
 
-def check_money(checker: _Checker, name: str, values: FloatArray | None) -> None:
+def check_money(checker: Checker, name: str, values: FloatArray | None) -> None:
     """Report spend that is negative."""
     if values is not None:
         advice = "Book a refund in the window of the purchase it takes back, or leave it out, and say which."

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from customervalue import _columns
+from customervalue._tables import as_html, as_text
 from customervalue.errors import invalid
-from customervalue.retention._text import as_html, as_text
 
 if TYPE_CHECKING:
     from customervalue._typing import AnyArray, BoolArray, FloatArray, IntArray

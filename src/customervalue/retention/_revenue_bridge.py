@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from customervalue import _columns
+from customervalue._tables import as_html, as_text
 from customervalue.errors import invalid
 from customervalue.estimation.draws import check_count, check_level
 from customervalue.retention._revenue_intervals import RevenueIntervals, resampled_intervals
 from customervalue.retention._revenue_terms import GAINS, LOSSES, TERMS, Amounts, add_up, columns_of
-from customervalue.retention._text import as_html, as_text
 
 if TYPE_CHECKING:
     from customervalue._typing import AnyArray

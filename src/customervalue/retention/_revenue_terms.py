@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from customervalue._columns import _Checker
+from customervalue._checks import Checker
 from customervalue.errors import InvalidInputError, Problem, invalid
-from customervalue.retention._risk_sets import check_flags, check_sizes
 
 if TYPE_CHECKING:
     from customervalue._typing import BoolArray, FloatArray
@@ -55,13 +54,13 @@ def check_amounts(before: Any, after: Any, ever: Any) -> Amounts:
     >>> check_amounts({"Ann": 5, "Bob": 2}, {"Cyd": 3, "Ann": 4}, {"Cyd"}).after
     array([4., 0., 3.])
     """
-    checker = _Checker()
+    checker = Checker(_SUBJECT)
     if _keyed(before, after):
         before, after, ever = _lined_up(checker, before, after, ever)
     money = {name: checker.numbers(name, values) for name, values in (("before", before), ("after", after))}
     advice = "True for whoever had been a customer earlier than the period before."
-    flags = None if ever is None else check_flags(checker, "ever_customer", ever, advice)
-    check_sizes(checker)
+    flags = None if ever is None else checker.flags("ever_customer", ever, advice)
+    checker.same_length()
     advice = "Book a refund in the period of the purchase it takes back, or leave it out, and say which."
     for name, values in money.items():
         if values is not None:
@@ -85,7 +84,7 @@ def _keyed(before: Any, after: Any) -> bool:
     return not bool(indices[0].equals(indices[1]))  # type: ignore[union-attr]
 
 
-def _lined_up(checker: _Checker, before: Any, after: Any, ever: Any) -> tuple[list[Any], list[Any], Any]:
+def _lined_up(checker: Checker, before: Any, after: Any, ever: Any) -> tuple[list[Any], list[Any], Any]:
     for name, column in (("before", before), ("after", after)):
         twice: Any = np.zeros(1) if isinstance(column, Mapping) else column.index.duplicated()
         if np.any(twice):
@@ -98,7 +97,7 @@ def _lined_up(checker: _Checker, before: Any, after: Any, ever: Any) -> tuple[li
     return [one.get(key, 0.0) for key in keys], [other.get(key, 0.0) for key in keys], flags
 
 
-def _known(checker: _Checker, ever: Any, keys: list[Any]) -> list[Any] | None:
+def _known(checker: Checker, ever: Any, keys: list[Any]) -> list[Any] | None:
     """Who of the customers was one earlier, from a mapping or from a collection of their names."""
     labelled = hasattr(ever, "items") and not callable(getattr(ever, "index", None))
     if isinstance(ever, Mapping) or (labelled and type(ever.index).__name__ != "RangeIndex"):

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from customervalue._columns import _Checker
+from customervalue._checks import Checker
 from customervalue.errors import InvalidInputError, Problem
 
 if TYPE_CHECKING:
     from customervalue._typing import AnyArray, BoolArray, FloatArray, IntArray
 
-__all__ = ["SUBJECT", "RiskSets", "Spans", "check_flags", "check_sizes", "check_spans", "risk_sets"]
+__all__ = ["SUBJECT", "RiskSets", "Spans", "check_spans", "risk_sets"]
 
 _LARGEST = 2**53  # beyond this, whole numbers have no place in a float
 SUBJECT = "the durations"
@@ -82,14 +82,14 @@ def check_spans(duration: Any, churned: Any, entry: Any, weights: Any, group: An
     >>> check_spans([3, 5], [True, False], None, [2, 0]).duration
     array([3.])
     """
-    checker = _Checker()
+    checker = Checker(SUBJECT)
     length = checker.numbers("duration", duration)
     advice = "True (or 1) where the end was seen, False (or 0) where the customer was still there when last seen."
-    flags = check_flags(checker, "churned", churned, advice)
+    flags = checker.flags("churned", churned, advice)
     late = None if entry is None else checker.numbers("entry", entry)
     counts = None if weights is None else checker.numbers("weights", weights)
     labels = None if group is None else checker.column("group", group)
-    check_sizes(checker)
+    checker.same_length()
     if length is not None:
         advice = "A duration runs from the start to the end, or to the last day of observation: check both dates."
         rule = "`duration` must not be negative"
@@ -104,40 +104,7 @@ def check_spans(duration: Any, churned: Any, entry: Any, weights: Any, group: An
     return spans if counts is None or np.all(counts > 0) else spans.of(counts > 0)
 
 
-def check_flags(checker: _Checker, name: str, values: Any, advice: str) -> BoolArray | None:
-    """A column of True and False, or 1 and 0; None (and a problem) if it holds anything else."""
-    array = checker.column(name, values)
-    if array is None:
-        return None
-    if array.dtype == np.bool_:
-        return array.copy()
-    rule = f"`{name}` must be True or False, or 1 or 0"
-    if array.dtype.kind in "iuf":
-        bad: BoolArray = ~((array == 0) | (array == 1))
-    elif array.dtype.kind == "O":
-        bad = np.array([not isinstance(v, (bool, int, float, np.bool_, np.number)) or v not in (0, 1) for v in array])
-    else:
-        checker.problems.append(Problem(name, f"{rule}, and holds {array.dtype}", advice))
-        return None
-    count = int(np.count_nonzero(bad))
-    if count:
-        row = int(np.argmax(bad))
-        checker.problems.append(Problem(name, rule, advice, count, f"row {row}, {name}={array[row]!s}"))
-        return None
-    return array.astype(np.bool_)
-
-
-def check_sizes(checker: _Checker) -> None:
-    """Columns of one length, and at least one row."""
-    sizes = checker.sizes
-    if len(set(sizes.values())) > 1:
-        listed = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
-        checker.problems.append(Problem("columns", f"all columns must have the same length, and have {listed}"))
-    elif sizes and not all(sizes.values()):
-        checker.problems.append(Problem("columns", "there must be at least one customer, and there is none"))
-
-
-def _check_entry(checker: _Checker, length: FloatArray, late: FloatArray | None) -> None:
+def _check_entry(checker: Checker, length: FloatArray, late: FloatArray | None) -> None:
     if late is None or late.shape != length.shape:
         return
     finite = np.isfinite(late) & np.isfinite(length)
@@ -149,7 +116,7 @@ def _check_entry(checker: _Checker, length: FloatArray, late: FloatArray | None)
     checker.rows("entry", finite & (late > 0) & (late >= length), rule, ages, advice)
 
 
-def _check_weights(checker: _Checker, counts: FloatArray | None) -> None:
+def _check_weights(checker: Checker, counts: FloatArray | None) -> None:
     if counts is None:
         return
     advice = "Weights count identical customers; they are not sampling weights."

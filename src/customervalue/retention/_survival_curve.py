@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from customervalue import _columns
+from customervalue._tables import as_html, as_text, shown_rows
 from customervalue.errors import invalid
 from customervalue.retention._bands import first_age, log_log, none_of
 from customervalue.retention._risk_sets import RiskSets
 from customervalue.retention._survival_results import RestrictedMean, RetentionByAge
-from customervalue.retention._text import as_html, as_text, shown_rows
 from customervalue.units import check_number, check_times
 
 if TYPE_CHECKING:

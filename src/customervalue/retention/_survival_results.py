@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from customervalue import _columns
-from customervalue.retention._text import as_html, as_text
+from customervalue._tables import as_html, as_text
 
 if TYPE_CHECKING:
     from customervalue._typing import FloatArray, IntArray

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from customervalue._columns import _Checker
+from customervalue._checks import Checker
 from customervalue.errors import InvalidInputError, Problem
 from customervalue.retention._dial_checks import SUBJECT, Columns, Settings, check_columns, check_money
 from customervalue.retention._dial_prior import estimates, exact_interval, fit_prior, group_counts, posterior
@@ -265,7 +265,7 @@ def volume_dials(
     )
     problems: list[Problem] = []
     settings = Settings.check(problems, factor, level, confidence, common_ratio, concentration)
-    checker = _Checker()
+    checker = Checker(SUBJECT)
     checker.problems = problems
     for name in ("spend_reference", "spend_recent"):
         check_money(checker, name, getattr(counted, name))

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from customervalue import _columns
+from customervalue._tables import as_html, as_text
 from customervalue.errors import invalid
 from customervalue.estimation.draws import check_count, check_level
 from customervalue.retention._bands import clopper_pearson
 from customervalue.retention._spells import read_purchases
-from customervalue.retention._text import as_html, as_text
 from customervalue.retention.survival import survival_curve
 from customervalue.units import check_number
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from customervalue import _columns
+from customervalue._tables import as_html, as_text, shown_rows
 from customervalue.errors import InvalidInputError, Problem, invalid
 from customervalue.retention._revenue_bridge import RATIOS, Reactivation, RevenueBridge, make_bridge
 from customervalue.retention._revenue_terms import TERMS, Amounts, check_amounts
-from customervalue.retention._text import as_html, as_text, shown_rows
 from customervalue.transactions.periods import by_period, period_labels
 
 if TYPE_CHECKING:

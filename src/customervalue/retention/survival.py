@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from customervalue import _columns
+from customervalue._tables import as_html, as_text
 from customervalue.errors import InvalidInputError, Problem, WeaklyIdentifiedWarning, invalid
 from customervalue.estimation.draws import check_level
 from customervalue.retention._risk_sets import SUBJECT, Spans, check_spans, risk_sets
 from customervalue.retention._survival_curve import SurvivalCurve
-from customervalue.retention._text import as_html, as_text
 
 if TYPE_CHECKING:
     from customervalue._typing import AnyArray, FloatArray, IntArray
