@@ -76,6 +76,7 @@ def test_readme_shows_what_its_example_prints() -> None:
         assert [line.rstrip() for line in printed.getvalue().splitlines()] == shown.splitlines()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_page_runs(page: Path) -> None:
     names: dict[str, object] = {}
@@ -84,6 +85,7 @@ def test_page_runs(page: Path) -> None:
         exec(compile(code, f"{page}, cell {number}", "exec"), names)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("script", EXAMPLES, ids=str)
 def test_example_runs(script: Path) -> None:
     done = subprocess.run([sys.executable, "-W", "error", ROOT / script], capture_output=True, text=True, check=False)

@@ -21,6 +21,8 @@ from customervalue.errors import (
 )
 from reference import cdnow, oracle, simulate
 
+pytestmark = pytest.mark.heavy
+
 STARTS = [[1.0, 10.0, 1.0, 2.5], [0.3, 3.0, 0.01, 0.1], [2.0, 20.0, 0.1, 10.0], [0.5, 5.0, 5.0, 5.0]]
 # A parameter that runs away is followed until the log-likelihood rises by less than this.
 BOUNDARY = 1e-3

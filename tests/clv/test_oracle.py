@@ -14,6 +14,8 @@ from customervalue import CustomerSummary
 from customervalue.clv import BGNBD, GammaGamma
 from reference import cdnow, oracle, simulate
 
+pytestmark = pytest.mark.heavy
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # lifetimes is archived: what it says at import is no news
     from lifetimes import BetaGeoFitter, GammaGammaFitter

@@ -28,6 +28,8 @@ from reference import cdnow, oracle
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.heavy
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # lifetimes is archived: what it says at import is no news
     from lifetimes import ParetoNBDFitter

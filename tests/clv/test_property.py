@@ -16,6 +16,8 @@ from customervalue import CustomerSummary, clv
 from customervalue.clv import BGNBD, MBGNBD, GammaGamma, LogNormal
 from reference import cdnow
 
+pytestmark = pytest.mark.heavy
+
 ROUNDING = 1e-12
 # Between two quadratures, a tenth of what is promised of each: at x = 10,000 they are good to 2e-12.
 TWO_RULES = 1e-11

@@ -17,6 +17,8 @@ from customervalue.errors import AssumptionWarning, ConvergenceError, InvalidInp
 from customervalue.estimation.inference import Inference
 from reference import cdnow, simulate
 
+pytestmark = pytest.mark.heavy
+
 PURCHASES = (BGNBD, MBGNBD, ParetoNBD, NBD)
 TIMES = ("alpha", "beta")
 SIGMA = 1.5

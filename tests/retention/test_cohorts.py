@@ -15,9 +15,11 @@ from scipy import stats
 
 import customervalue as cv
 from customervalue.errors import InvalidInputError
+from customervalue.numerics.proportions import difference, difference_test, wilson
 from customervalue.retention import CohortTable, cohort_table
-from customervalue.retention._proportions import difference, difference_test, wilson
 from transactions.logs import make_log
+
+pytestmark = pytest.mark.heavy
 
 UNITS = ("W", "M", "Q", "Y")
 NESTED = [(c, p) for i, c in enumerate(UNITS) for p in UNITS[: i + 1]]

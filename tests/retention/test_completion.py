@@ -20,6 +20,8 @@ from customervalue.retention import (
     complete,
 )
 
+pytestmark = pytest.mark.heavy
+
 #: Survivors of 1,000 customers, "High End" (Fader & Hardie 2007, table 1).
 HIGH_END = [1000, 869, 743, 653, 593, 551, 517, 491]
 

@@ -26,6 +26,8 @@ from customervalue.numerics.beta_ratio import log_beta_ratio
 from customervalue.retention import BetaDiscreteWeibull, Geometric, ShiftedBetaGeometric
 from customervalue.retention._contract_data import from_individuals, from_survivors
 
+pytestmark = pytest.mark.heavy
+
 REFERENCE = Path(__file__).parents[1] / "reference"
 MODELS = (Geometric, ShiftedBetaGeometric, BetaDiscreteWeibull)
 BASE = ShiftedBetaGeometric(alpha=0.764, beta=1.296)

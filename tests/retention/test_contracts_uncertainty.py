@@ -388,8 +388,8 @@ def test_weibull_recovers_its_parameters() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("model", [ShiftedBetaGeometric(0.7, 1.2), Geometric(0.2), BetaDiscreteWeibull(0.6, 2.0, 1.4)])
 def test_intervals_cover(model: Any) -> None:
-    # 200 data sets: with true coverage .95 the count lies within 3 standard deviations, 181 to 199.
-    rng, sets = np.random.default_rng(11), 200
+    # 100 data sets: with true coverage .95 the count lies within 3 standard deviations, from 89 on.
+    rng, sets = np.random.default_rng(11), 100
     a, b, c = [*model.parameters.values(), 1.0][:3] if not isinstance(model, Geometric) else (2e9, 8e9, 1.0)
     arguments: dict[str, dict[str, Any]] = {
         "survival": {"t": [1, 5, 12]},
@@ -408,4 +408,4 @@ def test_intervals_cover(model: Any) -> None:
             found = fitted.interval(of, draws=draws, **given)
             hits[of] = hits[of] + ((found.low <= truth[of]) & (truth[of] <= found.high))
     for of, count in hits.items():
-        assert np.all((np.asarray(count) >= 181) & (np.asarray(count) <= 199)), (of, count)
+        assert np.all(np.asarray(count) >= 89), (of, count)

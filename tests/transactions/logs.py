@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -67,33 +66,38 @@ def reference(
     include_first: bool = False,
 ) -> dict[str, Any]:
     """Summarize the way one would by hand: a dictionary of grains for each customer."""
-    moments = log["date"].astype("datetime64[us]").tolist()
-    limit = max(moments) if end is None else dt.datetime.fromisoformat(end)
+    moments = log["date"].astype("datetime64[us]").astype(np.int64).tolist()
+    limit = max(moments) if end is None else _moment(end)
     if end is not None and len(end) == len("1997-09-30"):
-        limit += dt.timedelta(days=1, microseconds=-1)
-    purchases: dict[Any, dict[int, float]] = defaultdict(lambda: defaultdict(float))
-    earliest: dict[Any, dt.datetime] = {}
+        limit += 86_400_000_000 - 1
+    length = _SECONDS[grain] * 1_000_000
+    purchases: dict[Any, dict[int, float]] = {}
+    earliest: dict[Any, int] = {}
     for customer, moment, value in zip(log["customer_id"].tolist(), moments, log["value"].tolist(), strict=True):
         if moment > limit or (on_negative == "drop" and value < 0):
             continue
-        purchases[customer][_grain(moment, grain)] += value
-        earliest[customer] = min(moment, earliest.get(customer, moment))
-    opened = dt.datetime.min if start is None else dt.datetime.fromisoformat(start)
-    kept = sorted(customer for customer in purchases if earliest[customer] >= opened)
+        if customer not in purchases:
+            purchases[customer], earliest[customer] = {}, moment
+        grains = purchases[customer]
+        grains[moment // length] = grains.get(moment // length, 0.0) + value
+        if moment < earliest[customer]:
+            earliest[customer] = moment
+    kept = sorted(customer for customer in purchases if start is None or earliest[customer] >= _moment(start))
     per_unit = _DAYS[unit] * 86_400 / _SECONDS[grain]
     out: dict[str, list[Any]] = {name: [] for name in ("frequency", "recency", "T", "monetary_value")}
     for customer in kept:
-        grains = sorted(purchases[customer])
-        spent = [purchases[customer][g] for g in (grains if include_first else grains[1:])]
-        out["frequency"].append(len(grains) - 1)
-        out["recency"].append((grains[-1] - grains[0]) / per_unit)
-        out["T"].append((_grain(limit, grain) - grains[0]) / per_unit)
+        days = sorted(purchases[customer])
+        spent = [purchases[customer][day] for day in (days if include_first else days[1:])]
+        out["frequency"].append(len(days) - 1)
+        out["recency"].append((days[-1] - days[0]) / per_unit)
+        out["T"].append((limit // length - days[0]) / per_unit)
         out["monetary_value"].append(sum(spent) / len(spent) if spent else 0.0)
     return {"customer_id": kept} | {name: np.array(column) for name, column in out.items()}
 
 
-def _grain(moment: dt.datetime, grain: str) -> int:
-    return (moment - _EPOCH) // dt.timedelta(seconds=_SECONDS[grain])
+def _moment(text: str) -> int:
+    """Microseconds since 1970."""
+    return (dt.datetime.fromisoformat(text) - _EPOCH) // dt.timedelta(microseconds=1)
 
 
 def assert_same(found: dict[str, Any], expected: dict[str, Any], *, value: bool = True) -> None:
