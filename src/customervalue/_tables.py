@@ -170,7 +170,7 @@ class Table:
         Examples
         --------
         >>> from customervalue.wallet import opportunity
-        >>> wallet_table([5, 2], [10, 2]).to_frame()["share"]
+        >>> opportunity([5, 2], [10, 2], share_target=0.8).to_frame()["share"]
         array([0.5, 1. ])
         """
         return _columns.to_frame(self._table(), backend)
@@ -186,7 +186,7 @@ class Table:
         Examples
         --------
         >>> from customervalue.wallet import opportunity
-        >>> wallet_table([5, 2], [10, 2]).to_dict()["share"]
+        >>> opportunity([5, 2], [10, 2], share_target=0.8).to_dict()["share"]
         [0.5, 1.0]
         """
         return {f.name: plain(getattr(self, f.name)) for f in fields(self) if not f.name.startswith("_")}  # type: ignore[arg-type]

@@ -24,7 +24,7 @@ from customervalue.clv import (
     customer_lifetime_value,
     interval,
     intervals,
-    predictive_draws,
+    prediction_draws,
 )
 from customervalue.errors import AssumptionWarning, InfiniteMeanWarning, InvalidInputError
 from reference import cdnow
@@ -445,27 +445,33 @@ def test_an_infinite_neighbour_changes_nothing() -> None:
     assert together.low[0] == pytest.approx(alone.low[0], rel=1e-9)
 
 
+@pytest.mark.parametrize("kind", ["expectation", "predictive"])
 @pytest.mark.parametrize(("of", "spend"), [(VALUE, True), ("expected_purchases", False)])
-def test_the_draws_are_those_of_the_predictive_interval(of: str, spend: bool) -> None:
+def test_the_draws_are_those_of_the_interval(of: str, spend: bool, kind: Any) -> None:
     customers = few()
-    shared: dict[str, Any] = {"of": of, "rng": 5, "horizon": 20.0}
+    shared: dict[str, Any] = {"of": of, "rng": 5, "horizon": 20.0, "kind": kind}
     if spend:
         shared |= {"spending": fitted(GammaGamma).draws(80, rng=3), "discount_rate": 0.1, "margin": 0.3}
-    values = np.array(list(predictive_draws(drawn(BGNBD), customers, **shared)))
-    found = interval(drawn(BGNBD), customers, kind="predictive", level=0.9, **shared)
+    values = np.array(list(prediction_draws(drawn(BGNBD), customers, **shared)))
+    found = interval(drawn(BGNBD), customers, level=0.9, **shared)
     assert values.shape == (80, 12)
-    low, high = np.quantile(values, [0.05, 0.95], axis=0, method="inverted_cdf")
-    np.testing.assert_array_equal(found.low, low)
-    np.testing.assert_array_equal(found.high, high)
+    method: Any = "linear" if kind == "expectation" else "inverted_cdf"
+    low, high = np.quantile(values, [0.05, 0.95], axis=0, method=method)
+    np.testing.assert_allclose(found.low, low, rtol=1e-12)
+    np.testing.assert_allclose(found.high, high, rtol=1e-12)
 
 
 def test_draws_come_one_at_a_time_but_are_checked_at_once() -> None:
-    draws = predictive_draws(fitted(BGNBD), few(), "expected_purchases", horizon=5, n=10**6, rng=1)
+    draws = prediction_draws(fitted(BGNBD), few(), horizon=5, n=10**5, rng=1, kind="predictive")
     assert next(draws).shape == (12,)
     with pytest.raises(InvalidInputError, match="'probability_alive' is not an event"):
-        predictive_draws(fitted(BGNBD), few(), "probability_alive", rng=1)
+        prediction_draws(fitted(BGNBD), few(), "probability_alive", rng=1, kind="predictive")
     with pytest.raises(InvalidInputError, match="a lifetime value needs a spend model"):
-        predictive_draws(fitted(BGNBD), few(), horizon=5, rng=1)
+        prediction_draws(fitted(BGNBD), few(), VALUE, horizon=5, rng=1)
+    with pytest.raises(InvalidInputError, match="`kind` must be 'expectation' or 'predictive'"):
+        prediction_draws(fitted(BGNBD), few(), horizon=5, rng=1, kind="mean")  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError, match="draws are of a prediction for each customer, and 'float'"):
+        prediction_draws(fitted(BGNBD), few(), float, rng=1)  # type: ignore[arg-type]
 
 
 def test_infinite_values_travel_through_json() -> None:

@@ -7,7 +7,7 @@ from customervalue.clv.bg_bb import BGBB
 from customervalue.clv.bg_nbd import BGNBD
 from customervalue.clv.comparison import Comparison, LikelihoodRatio, compare, likelihood_ratio_test
 from customervalue.clv.gamma_gamma import GammaGamma, SpendInference
-from customervalue.clv.intervals import Interval, interval, predictive_draws
+from customervalue.clv.intervals import Interval, interval, prediction_draws
 from customervalue.clv.lifetime_value import customer_lifetime_value, new_customer_lifetime_value
 from customervalue.clv.mbg_nbd import MBGNBD
 from customervalue.clv.nbd import NBD
@@ -38,7 +38,7 @@ __all__ = [
     "interval",
     "likelihood_ratio_test",
     "new_customer_lifetime_value",
-    "predictive_draws",
+    "prediction_draws",
     "profile_interval",
     "robust_inference",
 ]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from customervalue._typing import AnyArray, FloatArray, IntArray
 
-__all__ = ["Interval", "interval", "predictive_draws"]
+__all__ = ["Interval", "interval", "prediction_draws"]
 
 Purchases: TypeAlias = PurchaseModel | Draws[Any]
 Spending: TypeAlias = GammaGamma | Draws[GammaGamma]
@@ -216,8 +216,7 @@ def interval(
     """
     check_summary(customers)
     tails = 0.5 - 0.5 * check_level(level)
-    if kind not in _KINDS:
-        raise invalid("kind", f"`kind` must be 'expectation' or 'predictive', and is {kind!r}")
+    _check_kind(kind)
     source = np.random.default_rng(rng)
     target = _target(of, purchases, spending, n, source, arguments)
     at_estimate = np.asarray(target.at_estimate(customers), dtype=np.float64)
@@ -231,38 +230,34 @@ def interval(
     return Interval(target.name, kind, level, groups.total(at_estimate, customers), low, high, groups.names)
 
 
-def predictive_draws(
+def prediction_draws(
     purchases: Purchases,
     customers: CustomerSummary,
-    of: str = "customer_lifetime_value",
+    of: str = "expected_purchases",
     *,
     rng: np.random.Generator | int | None,
+    kind: Literal["expectation", "predictive"] = "expectation",
     spending: Spending | None = None,
     n: int = 1000,
     **arguments: Any,
 ) -> Iterator[FloatArray]:
-    """What may happen to each customer: one possible future after the other, each from parameters of its own.
+    """Predictions of each customer, draw after draw: what intervals are made of, for uses of your own.
 
-    The draws that predictive intervals are made of, for uses of your own: probabilities of tiers, of targets, of ranks.
-    They come one at a time, so that a large base takes no more memory than one of them.
+    For probabilities of tiers, of targets, of ranks. The draws come one at a time, so that a large base takes no more
+    memory than one of them.
 
     Parameters
     ----------
-    purchases, spending, n
-        As in `interval`.
+    purchases, of, rng, kind, spending, n, **arguments
+        As in `interval`. Each draw has its own parameters; of the predictive kind it is also a possible future of its
+        own: what each customer happens to buy and spend.
     customers : CustomerSummary, m customers
-        Weights are not looked at: one future for each row.
-    of : str
-        "expected_purchases", "discounted_expected_purchases" or "customer_lifetime_value": what is counted.
-    rng : numpy.random.Generator or int
-        Source of randomness; an int seeds one.
-    **arguments
-        What the call takes besides customers, for example `horizon=39`.
+        One number for each row, whatever its weight.
 
-    Yields
-    ------
-    ndarray of float64, shape (m,)
-        Purchases, their present value, or money.
+    Returns
+    -------
+    iterator of n ndarrays of float64, shape (m,)
+        In the unit of the prediction.
 
     Raises
     ------
@@ -278,18 +273,27 @@ def predictive_draws(
     --------
     >>> import customervalue as cv
     >>> customers = cv.summarize(cv.datasets.load_cdnow(), value="value", observation_end="1997-09-30")
-    >>> purchases, spending = cv.clv.BGNBD.fit(customers), cv.clv.GammaGamma.fit(customers)
-    >>> settings = {"horizon": 52, "discount_rate": 0.15, "margin": 0.3}
-    >>> draws = predictive_draws(purchases, customers, spending=spending, n=50, rng=1, **settings)
-    >>> above = sum(value[508] >= 200 for value in draws)  # the best customer is worth 350 on average
-    >>> int(above)
+    >>> models = {"purchases": cv.clv.BGNBD.fit(customers), "spending": cv.clv.GammaGamma.fit(customers)}
+    >>> settings = {"horizon": 52, "discount_rate": 0.15, "margin": 0.3, "kind": "predictive", "n": 50, "rng": 1}
+    >>> draws = prediction_draws(**models, customers=customers, of="customer_lifetime_value", **settings)
+    >>> int(sum(value[508] >= 200 for value in draws))  # how often the best customer is worth 200 or more
     33
     """
     check_summary(customers)
     source = np.random.default_rng(rng)
     target = _target(of, purchases, spending, n, source, arguments)
-    futures = _futures(target, customers)
-    return (futures.draw(source, *pair, slice(None)) for pair in target.pairs())
+    if _check_kind(kind) == "predictive":
+        futures = _futures(target, customers)
+        return (futures.draw(source, *pair, slice(None)) for pair in target.pairs())
+    if callable(of) or np.shape(target.at_estimate(customers)) != (len(customers),):
+        raise invalid("of", f"draws are of a prediction for each customer, and {target.name!r} is not one")
+    return (np.asarray(target.of_models(*pair, customers)) for pair in target.pairs())
+
+
+def _check_kind(kind: str) -> str:
+    if kind not in _KINDS:
+        raise invalid("kind", f"`kind` must be 'expectation' or 'predictive', and is {kind!r}")
+    return kind
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import numpy as np
 
 from customervalue.errors import InvalidInputError, Problem
 from customervalue.estimation.draws import check_level
+from customervalue.numerics.proportions import difference, difference_test
 from customervalue.retention._cohort_results import CohortComparison
-from customervalue.retention._proportions import difference, difference_test
 
 if TYPE_CHECKING:
     from customervalue.retention._cohort_table import CohortTable

@@ -11,11 +11,11 @@ from customervalue import _columns
 from customervalue._tables import as_html, as_text, freeze
 from customervalue.errors import invalid
 from customervalue.estimation.draws import check_level
+from customervalue.numerics.proportions import wilson
 from customervalue.retention._cohort_cells import arrays_of_frame, frame_columns
 from customervalue.retention._cohort_compare import compare_cells
 from customervalue.retention._cohort_results import CellInterval, CohortAverage, CohortComparison, listed
 from customervalue.retention._cohort_views import long_columns, ratio, shown_cells, title_of, wide_columns
-from customervalue.retention._proportions import wilson
 from customervalue.transactions._options import check_end
 from customervalue.transactions.periods import check_period_unit, is_complete, period_of
 

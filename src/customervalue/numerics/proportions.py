@@ -1,4 +1,4 @@
-"""Shares of customers: the interval of one, and the difference of two with its interval and its test."""
+"""Proportions: the interval of one, and the difference of two with its interval and its test."""
 
 from __future__ import annotations
 
