@@ -207,7 +207,7 @@ class Draws(Generic[M]):
 
 def with_parameters(model: M, values: FloatArray) -> M:
     """The same model with other parameters, and without inference."""
-    return replace(model, inference=None, **dict(zip(model.parameter_names, values.tolist(), strict=True)))  # type: ignore[type-var]
+    return model._with_parameters(values)
 
 
 def draw(model: M, n: int, rng: np.random.Generator | int | None, rows: Any = None) -> Draws[M]:

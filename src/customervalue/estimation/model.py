@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from customervalue.errors import InvalidInputError, Problem, invalid
@@ -55,6 +55,10 @@ class ParametricModel:
         """Log-likelihood of one customer of each row; shape (u,)."""
         raise NotImplementedError
 
+    def _with_parameters(self, values: FloatArray) -> Self:
+        """The same model with other parameters, in the order of `parameters`, and without inference."""
+        return replace(self, inference=None, **dict(zip(self.parameter_names, values.tolist(), strict=True)))  # type: ignore[type-var]
+
     def _check_parameters(self) -> None:
         """Make the parameters floats; raise unless all of them are positive and finite."""
         problems = []
@@ -84,6 +88,7 @@ class ParametricModel:
         {'model': 'GammaGamma', 'version': 1, 'p': 6.25, 'q': 3.74, 'v': 15.44, 'inference': None}
         """
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "inference"}  # type: ignore[arg-type]
+        values = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
         inference = None if self.inference is None else self.inference.to_dict()
         return {"model": type(self).__name__, "version": _VERSION, **values, "inference": inference}
 

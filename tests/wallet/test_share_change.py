@@ -1,0 +1,281 @@
+"""Changes of share: the posterior of two shares, its integrals, labels, and bad input."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, stats
+
+from customervalue.errors import ConvergenceError, InvalidInputError, WeaklyIdentifiedWarning
+from customervalue.wallet import BetaBinomialShare, share_change
+from customervalue.wallet._share_change_integrals import Betas, Components, change_of_share
+from customervalue.wallet._share_change_model import MEMORIES, fit_memory, log_likelihoods, windows
+
+MODEL = BetaBinomialShare(alpha=0.6, beta=1.4)
+
+
+def two_shares(n: int, memory: Any, rng: np.random.Generator) -> tuple[Any, Any]:
+    """Shares before and after, by the thinning that the model is made of; `memory` may differ between customers."""
+    before = rng.beta(MODEL.alpha, MODEL.beta, n)
+    forever = np.isinf(memory)
+    c = np.where(forever, 0, memory).astype(np.int64)
+    u = rng.binomial(c, before)
+    after = rng.beta(MODEL.alpha + u, MODEL.beta + c - u)
+    return before, np.where(forever, before, after)
+
+
+def purchases(shares: Any, rng: np.random.Generator) -> list[tuple[Any, Any]]:
+    """Purchases from us and in the category of customers with these shares, in each window."""
+    rate = rng.gamma(1.5, 8.0, shares[0].size)
+    totals = [rng.poisson(rate) for _ in shares]
+    return [(rng.binomial(n, share), n) for n, share in zip(totals, shares, strict=True)]
+
+
+def one_pair(a: float, b: float, c: float, d: float, tolerance: float) -> Any:
+    """What the integrals say of independent p ~ Beta(a, b) and q ~ Beta(c, d)."""
+    zero = np.zeros(1, dtype=np.int64)
+    one, two = Betas(np.array([a]), np.array([b]), zero), Betas(np.array([c]), np.array([d]), zero)
+    return change_of_share(Components(one, two, np.ones(1), zero, np.zeros(1), np.zeros(1)), tolerance, 0.9, 256)
+
+
+# Oracles
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 0.05, 0.3])
+@pytest.mark.parametrize(
+    ("first", "second"), [((1.5, 3.0), (6.0, 2.0)), ((0.4, 20.0), (3.0, 9.0)), ((30.0, 5.0), (25.0, 1.2))]
+)
+def test_probabilities_by_adaptive_quadrature(first: Any, second: Any, tolerance: float) -> None:
+    p, q = stats.beta(*first), stats.beta(*second)
+    found = one_pair(*first, *second, tolerance)
+    fell = integrate.quad(lambda s: q.pdf(s) * p.sf(s + tolerance), 0, 1 - tolerance, limit=200, epsabs=1e-10)[0]
+    rose = integrate.quad(lambda s: p.pdf(s) * q.sf(s + tolerance), 0, 1 - tolerance, limit=200, epsabs=1e-10)[0]
+    # The rule of the library is exact to about 1e-5.
+    assert found.fell[0] == pytest.approx(fell, abs=2e-5)
+    assert found.rose[0] == pytest.approx(rose, abs=2e-5)
+
+
+@pytest.mark.parametrize("whole", [(2, 3, 4, 2), (1, 7, 1, 2), (9, 1, 3, 3)])
+def test_probability_in_closed_form(whole: tuple[int, int, int, int]) -> None:
+    """P(p > q) for whole parameters is a finite sum: Cook (2003), Exact calculation of beta inequalities."""
+    from scipy.special import betaln
+
+    a, b, c, d = whole
+    i = np.arange(a)
+    exact = np.exp(betaln(c + i, b + d) - np.log(b + i) - betaln(1 + i, b) - betaln(c, d)).sum()
+    assert one_pair(*whole, 0.0).rose[0] == pytest.approx(exact, abs=1e-6)
+    assert one_pair(*whole, 0.0).fell[0] == pytest.approx(1 - exact, abs=1e-6)
+
+
+def test_interval_by_integration() -> None:
+    first, second = (4.0, 6.0), (2.0, 9.0)
+    p, q = stats.beta(*first), stats.beta(*second)
+    found = one_pair(*first, *second, 0.0)
+    for end, probability in ((found.low[0], 0.05), (found.high[0], 0.95)):
+        below = integrate.quad(lambda s, end=end: p.pdf(s) * q.cdf(s + end), 0, 1, epsabs=1e-10)[0]
+        assert below == pytest.approx(probability, abs=0.003)  # of a lattice of 1/256
+
+
+@pytest.mark.parametrize("memory", [0.0, 1.0, 8.0, np.inf])
+def test_likelihood_by_integration(memory: float) -> None:
+    """The pair of shares, integrated naively: over p, and over q given p by way of u."""
+    x, r, y, s = 3, 2, 1, 4
+    a, b = MODEL.alpha, MODEL.beta
+    found = log_likelihoods(windows(*(np.array([float(v)]) for v in (x, x + r, y, y + s))), a, b, memory)[0]
+
+    def second(p: float) -> float:
+        if np.isinf(memory):
+            return float(p**y * (1 - p) ** s)
+        c = int(memory)
+        return sum(
+            float(stats.binom(c, p).pmf(u) * np.exp(_log_beta(a + u + y, b + c - u + s) - _log_beta(a + u, b + c - u)))
+            for u in range(c + 1)
+        )
+
+    value = integrate.quad(lambda p: stats.beta(a, b).pdf(p) * p**x * (1 - p) ** r * second(p), 0, 1, epsabs=1e-12)[0]
+    assert found == pytest.approx(np.log(value), rel=1e-6)
+
+
+def _log_beta(a: float, b: float) -> float:
+    from scipy.special import betaln
+
+    return float(betaln(a, b))
+
+
+def test_posterior_by_sampling() -> None:
+    """Shares drawn from the prior and kept where they bring about these purchases (3 of 5, then 1 of 6)."""
+    rng = np.random.default_rng(1)
+    p, q = two_shares(1_500_000, 4, rng)
+    kept = (rng.binomial(5, p) == 3) & (rng.binomial(6, q) == 1)
+    p, q = p[kept], q[kept]
+    found = share_change(([3], [5]), ([1], [6]), model=MODEL, persistence=4 / 6, tolerance=0.1)
+    error = 1 / np.sqrt(p.size)
+    assert found.share_before[0] == pytest.approx(p.mean(), abs=error)
+    assert found.share_after[0] == pytest.approx(q.mean(), abs=error)
+    assert found.probability_fell[0] == pytest.approx((q < p - 0.1).mean(), abs=2 * error)
+    assert found.probability_rose[0] == pytest.approx((q > p + 0.1).mean(), abs=2 * error)
+    np.testing.assert_allclose([found.low[0], found.high[0]], np.quantile(q - p, [0.05, 0.95]), atol=3 * error)
+
+
+# Properties
+
+
+counts = st.integers(0, 12).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+@settings(max_examples=15, deadline=None)
+@given(one=counts, two=counts, persistence=st.sampled_from([0.0, 0.3, 0.9]), tolerance=st.sampled_from([0.0, 0.05]))
+def test_to_swap_the_windows_is_to_swap_the_change(one: Any, two: Any, persistence: float, tolerance: float) -> None:
+    settings_ = {"model": MODEL, "persistence": persistence, "tolerance": tolerance}
+    there, back = share_change(one, two, **settings_), share_change(two, one, **settings_)
+    np.testing.assert_allclose(there.change, -back.change, atol=1e-12)
+    np.testing.assert_allclose(there.probability_fell, back.probability_rose, atol=1e-12)
+    np.testing.assert_allclose(there.low, -back.high, atol=1e-4)
+    assert there.probability_fell + there.probability_rose == pytest.approx(1, abs=1e-4) or tolerance > 0
+    assert -1 <= there.low[0] <= there.high[0] <= 1
+
+
+def test_without_persistence_each_window_stands_alone() -> None:
+    found = share_change(([3, 0], [5, 4]), ([1, 2], [6, 2]), model=MODEL, persistence=0.0)
+    np.testing.assert_allclose(found.share_before, MODEL.share([3, 0], [5, 4]))
+    np.testing.assert_allclose(found.share_after, MODEL.share([1, 2], [6, 2]))
+
+
+def test_the_more_persistent_the_smaller_the_change() -> None:
+    fell = [
+        share_change(([5], [6]), ([1], [6]), model=MODEL, persistence=rho).probability_fell[0]
+        for rho in (0.0, 0.5, 0.9, 0.98)
+    ]
+    assert fell == sorted(fell, reverse=True)
+
+
+def test_order_and_company_of_customers_change_nothing() -> None:
+    rng = np.random.default_rng(2)
+    first, second = purchases(two_shares(200, 6, rng), rng)
+    found = share_change(first, second, model=MODEL, persistence=0.7)
+    order = rng.permutation(200)
+    moved = share_change(
+        (first[0][order], first[1][order]), (second[0][order], second[1][order]), model=MODEL, persistence=0.7
+    )
+    np.testing.assert_allclose(moved.change, found.change[order], rtol=1e-12)
+    np.testing.assert_allclose(moved.probability_fell, found.probability_fell[order], rtol=1e-9, atol=1e-12)
+    tables = share_change(np.column_stack(first), np.column_stack(second), model=MODEL, persistence=0.7)
+    np.testing.assert_array_equal(tables.change, found.change)
+
+
+def test_money_of_equal_purchases_is_purchases() -> None:
+    counted = share_change(([3, 0], [5, 4]), ([1, 2], [6, 2]), model=MODEL, persistence=0.5)
+    paid = share_change(
+        ([30.0, 0.0], [50.0, 40.0]),
+        ([10.0, 20.0], [60.0, 20.0]),
+        purchases=([5, 4], [6, 2]),
+        model=MODEL,
+        persistence=0.5,
+    )
+    np.testing.assert_allclose(paid.probability_fell, counted.probability_fell, rtol=1e-9)
+    np.testing.assert_allclose(paid.moved_elsewhere, 10 * counted.moved_elsewhere, rtol=1e-9)
+
+
+# Calibration
+
+
+@pytest.mark.parametrize("memory", [8.0, "some begin anew"])
+def test_of_those_called_changed_so_many_have(memory: Any) -> None:
+    rng = np.random.default_rng(3)
+    c = np.where(rng.random(3_000) < 0.2, 0.0, np.inf) if memory == "some begin anew" else np.full(3_000, memory)
+    shares = two_shares(3_000, c, rng)
+    found = share_change(*purchases(shares, rng))
+    change = shares[1] - shares[0]
+    called = np.isin(found.label, ["falling", "gone", "rising"])
+    right = np.where(found.label == "rising", change > 0.05, change < -0.05)[called]
+    said = np.maximum(found.probability_fell, found.probability_rose)[called]
+    assert called.sum() > 100
+    assert abs(right.mean() - said.mean()) < 3 * 0.5 / np.sqrt(called.sum())
+    assert found.probability_fell.sum() == pytest.approx((change < -0.05).sum(), rel=0.15)
+    assert ((found.low - 0.002 <= change) & (change <= found.high + 0.002)).mean() > 0.87
+
+
+def test_persistence_is_found() -> None:
+    rng = np.random.default_rng(4)
+    found = share_change(*purchases(two_shares(1_000, 8, rng), rng))
+    assert found.persistence == pytest.approx(0.8, abs=0.06)
+    assert found.model.mean == pytest.approx(0.3, abs=0.03)
+
+
+def test_weights_of_memories_maximize() -> None:
+    """The distribution of memories, with its one customer each, is not improved by moving weight."""
+    rng = np.random.default_rng(5)
+    (x, n), (y, m) = purchases(two_shares(300, 4, rng), rng)
+    rows = windows(*(np.asarray(v, dtype=float) for v in (x, n, y, m)))
+    prior, _ = fit_memory(rows, MODEL.alpha, MODEL.beta)
+    chances = np.exp([log_likelihoods(rows, MODEL.alpha, MODEL.beta, c) for c in MEMORIES]).T
+
+    def value(weights: Any) -> float:
+        return float(rows.customers @ np.log(chances @ weights) + np.log(weights).sum())
+
+    for i in range(len(MEMORIES)):
+        assert value(0.99 * prior.weights + 0.01 * np.eye(len(MEMORIES))[i]) < value(prior.weights)
+
+
+# Labels and results
+
+
+def test_labels() -> None:
+    before = ([18, 19, 2, 10, 1, 0, 5], [20, 20, 20, 200, 1, 0, 9])
+    after = ([3, 0, 18, 100, 0, 3, 0], [20, 20, 20, 2000, 1, 9, 0])
+    found = share_change(before, after, model=MODEL, persistence=0.5)
+    assert found.label.tolist() == ["falling", "gone", "rising", "steady", "unsure", "new", "absent"]
+    assert found.moved_elsewhere[0] == pytest.approx(20 * (found.share_before[0] - found.share_after[0]))
+    assert found.moved_elsewhere[-1] == 0
+    table = found.counts()
+    assert table.customers.tolist() == [1] * 7
+    assert table.category.sum() == sum(after[1])
+    assert table.moved_elsewhere.sum() == pytest.approx(found.moved_elsewhere.sum())
+    assert len(found) == 7
+    assert "1 falling, 1 gone" in repr(found)
+    assert json.loads(json.dumps(found.to_dict()))["label"][0] == "falling"
+    assert list(found.to_frame())[0] == "label"
+    with pytest.raises(ValueError, match="read-only"):
+        found.change[0] = 0
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: share_change(([3], [2]), ([1], [2])), "`own_before` must not exceed `category_before`"),
+        (lambda: share_change(([3], [4]), ([1.5], [2])), "`own_after` must be whole"),
+        (lambda: share_change(([3], [4]), ([1, 2], [2, 2])), "have 1 and 2 rows"),
+        (lambda: share_change([1, 2, 3], ([1], [2])), "`before` must be a pair"),
+        (lambda: share_change(([3], [4]), ([1], [2]), purchases=[1, 2, 3]), "`purchases` must be a pair"),
+        (lambda: share_change(([3], [4]), ([1], [2]), tolerance=1.0), "`tolerance` must be at least 0 and less than 1"),
+        (lambda: share_change(([3], [4]), ([1], [2]), confidence=0.4), "`confidence` must be at least 0.5"),
+        (lambda: share_change(([3], [4]), ([1], [2]), level=0), "`level` must lie between 0 and 1"),
+        (lambda: share_change(([3], [4]), ([1], [2]), persistence=1.0), "`persistence` must be at least 0"),
+        (lambda: share_change(([3], [4]), ([1], [2]), model=MODEL, persistence=0.999), "At most 1,000"),
+        (lambda: share_change(([3], [4]), ([1], [2]), model="beta"), "`model` must be a BetaBinomialShare"),
+    ],
+)
+def test_input_checks(call: Any, message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        call()
+
+
+def test_problems_of_both_windows_at_once() -> None:
+    with pytest.raises(InvalidInputError) as error:
+        share_change(([3], [2]), ([-1], [2]))
+    assert [p.argument for p in error.value.problems] == ["own_before", "own_after"]
+
+
+def test_customers_who_tell_nothing_of_persistence() -> None:
+    with pytest.warns(WeaklyIdentifiedWarning, match="do not tell how persistent"):
+        share_change(([1, 0, 0], [1, 1, 0]), ([0, 0, 1], [1, 0, 1]), model=MODEL)
+    with pytest.raises(ConvergenceError, match="bought from us"):
+        share_change(([0, 0], [3, 2]), ([0, 0], [3, 2]))
