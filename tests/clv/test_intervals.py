@@ -470,8 +470,24 @@ def test_draws_come_one_at_a_time_but_are_checked_at_once() -> None:
         prediction_draws(fitted(BGNBD), few(), VALUE, horizon=5, rng=1)
     with pytest.raises(InvalidInputError, match="`kind` must be 'expectation' or 'predictive'"):
         prediction_draws(fitted(BGNBD), few(), horizon=5, rng=1, kind="mean")  # type: ignore[arg-type]
-    with pytest.raises(InvalidInputError, match="draws are of a prediction for each customer, and 'float'"):
-        prediction_draws(fitted(BGNBD), few(), float, rng=1)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError, match="draws are of a prediction for each customer, and 'one_number'"):
+        prediction_draws(fitted(BGNBD), few(), one_number, rng=1)
+
+
+def one_number(model: Any) -> float:
+    return float(model.expected_purchases_new(39))
+
+
+def test_draws_of_a_function_and_of_infinite_means() -> None:
+    customers, draws = few(), drawn(BGNBD)
+    found = prediction_draws(draws, customers, lambda model: model.expected_purchases(customers, horizon=39), rng=1)
+    named = prediction_draws(draws, customers, horizon=39, rng=1)
+    np.testing.assert_array_equal(next(found), next(named))
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for _ in prediction_draws(draws, customers, "expected_lifetime", rng=1):
+            pass
+    assert [warning.category for warning in said] == [InfiniteMeanWarning]
 
 
 def test_infinite_values_travel_through_json() -> None:

@@ -233,7 +233,7 @@ def interval(
 def prediction_draws(
     purchases: Purchases,
     customers: CustomerSummary,
-    of: str = "expected_purchases",
+    of: str | Callable[..., Any] = "expected_purchases",
     *,
     rng: np.random.Generator | int | None,
     kind: Literal["expectation", "predictive"] = "expectation",
@@ -285,9 +285,9 @@ def prediction_draws(
     if _check_kind(kind) == "predictive":
         futures = _futures(target, customers)
         return (futures.draw(source, *pair, slice(None)) for pair in target.pairs())
-    if callable(of) or np.shape(target.at_estimate(customers)) != (len(customers),):
+    if np.shape(target.at_estimate(customers)) != (len(customers),):
         raise invalid("of", f"draws are of a prediction for each customer, and {target.name!r} is not one")
-    return (np.asarray(target.of_models(*pair, customers)) for pair in target.pairs())
+    return (target.quietly(*pair, customers) for pair in target.pairs())
 
 
 def _check_kind(kind: str) -> str:
@@ -335,6 +335,12 @@ class _Target:
         if rows is not None and np.ndim(arguments.get("margin", 1.0)) == 1:
             arguments = {**arguments, "margin": np.asarray(arguments["margin"])[rows]}
         return customer_lifetime_value(purchases, spending, customers, **arguments)
+
+    def quietly(self, purchases: Any, spending: Any, customers: CustomerSummary) -> FloatArray:
+        """The same, where infinite means are said at the estimate, and not for each draw again."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InfiniteMeanWarning)
+            return np.asarray(self.of_models(purchases, spending, customers), dtype=np.float64)
 
     def at_estimate(self, customers: CustomerSummary) -> Any:
         """The prediction by the estimated models."""
