@@ -36,7 +36,7 @@ def squared_error(share: Any, hidden: Any) -> float:
     return float((total * (hidden / np.maximum(total, 1) - share) ** 2).sum() / total.sum())
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("name", PANELS)
 def test_shrunken_shares_foretell_hidden_purchases_best(name: str, seed: int) -> None:
     brands, seen, hidden = halves(name, seed)

@@ -78,6 +78,30 @@ def test_shares_of_spend(variation: float) -> None:
     assert 0.88 < ((lower <= share) & (share <= upper)).mean() < 0.91
 
 
+@pytest.mark.parametrize("anew", [False, True])
+def test_of_those_called_changed_so_many_have(anew: bool) -> None:
+    """All change a little (memory of 8 purchases), or one in five begins anew and the others do not change."""
+    rng, n = np.random.default_rng(3), 3_000
+    before = rng.beta(0.6, 1.4, n)
+    if anew:
+        after = np.where(rng.random(n) < 0.2, rng.beta(0.6, 1.4, n), before)
+    else:
+        u = rng.binomial(8, before)
+        after = rng.beta(0.6 + u, 1.4 + 8 - u)
+    rate = rng.gamma(1.5, 8.0, n)
+    windows = [(rng.binomial(m, share), m) for share in (before, after) for m in [rng.poisson(rate)]]
+    found, change = share_change(*windows), after - before
+    called = np.isin(found.label, ["falling", "gone", "rising"])
+    right = np.where(found.label == "rising", change > 0.05, change < -0.05)[called]
+    said = np.maximum(found.probability_fell, found.probability_rose)[called]
+    assert called.sum() > 100
+    assert abs(right.mean() - said.mean()) < 3 * np.sqrt(0.1 / called.sum())
+    # Of small changes the data tell little: whether many change by 0.05 or none, is a guess; of large ones they do.
+    large = share_change(*windows, tolerance=0.2)
+    assert large.probability_fell.sum() == pytest.approx((change < -0.2).sum(), abs=3 * np.sqrt((change < -0.2).sum()))
+    assert ((found.low - 0.002 <= change) & (change <= found.high + 0.002)).mean() > 0.87
+
+
 def test_changes_of_share_without_any() -> None:
     """Shares that do not change: hardly anybody is called changed, where two shares shrunk one by one differ often."""
     rng, n = np.random.default_rng(5), 3_000

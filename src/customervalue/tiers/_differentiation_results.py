@@ -89,6 +89,7 @@ class Differentiation(Table):
     customer_id: AnyArray | None
     _actual: FloatArray = field(repr=False)
     _potential: FloatArray = field(repr=False)
+    _weights: FloatArray | None = field(repr=False)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from customervalue._checks import Checker
 from customervalue.errors import InvalidInputError
 from customervalue.tiers._currency import one_currency
-from customervalue.tiers._tier_columns import ABSENT, check_ids, find_ids, read_codes
+from customervalue.tiers._tier_columns import ABSENT, Tiers, check_ids, find_ids, missing, read_codes, read_tiers
 from customervalue.tiers.scheme import Scheme, check_names
 
 if TYPE_CHECKING:
@@ -63,21 +63,24 @@ def check_moves(
     (array([ 0, -1]), array([-1,  1]))
     """
     checker = Checker(_SUBJECT)
-    tiers = _names(checker, names, before, after)
-    label = one_currency(currency, *(_scheme(given).currency for given in (names, before, after) if _scheme(given)))
+    scheme = getattr(names, "scheme", names)
+    start, end = read_tiers(before), read_tiers(after)
+    tiers = _names(checker, scheme.names if isinstance(scheme, Scheme) else names, start, end)
+    label = one_currency(currency, getattr(scheme, "currency", None), start.currency, end.currency)
     if (value_before is None) != (value_after is None):
         checker.add("value_before", "`value_before` and `value_after` must both be given, or neither")
         checker.done()
     if before_id is None and after_id is None:
-        before_id, after_id = (getattr(given, "customer_id", None) for given in (before, after))
+        before_id, after_id = start.customer_id, end.customer_id
         if before_id is None or after_id is None:
             before_id = after_id = None
-    first = _period(checker, "before", before, before_id, value_before, tiers)
-    second = _period(checker, "after", after, after_id, value_after, tiers)
+    first = _period(checker, "before", start, before_id, value_before, tiers)
+    second = _period(checker, "after", end, after_id, value_after, tiers)
+    weights = _weights(checker, start, end) if weights is None else weights
     counts = None if weights is None else checker.counts("weights", weights, "They count identical customers.")
     if before_id is not None or after_id is not None:
         if weights is not None:
-            advice = "Repeat the customers, or line up the columns row by row."
+            advice = "Repeat the customers, or line up the columns row by row and pass no results with ids."
             checker.add("weights", "`weights` cannot be matched by ids", advice)
         if before_id is None or after_id is None:
             checker.add("before_id", "`before_id` and `after_id` must both be given, or neither")
@@ -99,22 +102,29 @@ class _Period:
     value: FloatArray | None
 
 
-def _scheme(given: Any) -> Any:
-    """The scheme of a result, or the scheme itself; None if there is none."""
-    return given if isinstance(given, Scheme) else getattr(given, "scheme", None)
+def _weights(checker: Checker, before: Tiers, after: Tiers) -> FloatArray | None:
+    """The weights that both results were made with."""
+    if before.weights is None and after.weights is None:
+        return None
+    if before.weights is None or after.weights is None or not np.array_equal(before.weights, after.weights):
+        rule = "the results were made with weights, and not both with the same"
+        checker.add("weights", rule, "Pass `weights=`, how many customers each row stands for.")
+        return None
+    return before.weights
 
 
-def _names(checker: Checker, names: Any, before: Any, after: Any) -> tuple[str, ...]:
+def _names(checker: Checker, names: Any, before: Tiers, after: Tiers) -> tuple[str, ...]:
     """The names of the tiers, best first: given, or those of the results."""
-    found = [tuple(scheme.names) for scheme in map(_scheme, (names, before, after)) if scheme is not None]
-    if names is not None and _scheme(names) is None:
+    found = [given.names for given in (before, after) if given.names is not None]
+    columns = [] if names is not None or found else [np.asarray(given.column) for given in (before, after)]
+    if names is not None:
         listed = check_names(checker, names)
         found = [*([] if listed is None else [listed]), *found]
-    elif not found and all(np.asarray(given).dtype.kind in "iu" for given in (before, after)):
-        largest = max(int(np.max(given, initial=0)) for given in (before, after))
+    elif columns and all(column.dtype.kind in "iu" for column in columns):
+        largest = max(int(np.max(column, initial=0)) for column in columns)
         found = [tuple(str(code) for code in range(largest + 1))]
-    elif not found:
-        seen = sorted({str(tier) for given in (before, after) for tier in np.asarray(given, dtype=object).flat})
+    elif columns:
+        seen = sorted({str(tier) for column in columns for tier in column.flat})
         rule = "`names` must say the order of the tiers, best first"
         checker.add("names", rule, f"Those found are {', '.join(seen[:10])}.")
     if len(set(found)) > 1:
@@ -124,21 +134,21 @@ def _names(checker: Checker, names: Any, before: Any, after: Any) -> tuple[str, 
     return found[0]
 
 
-def _period(checker: Checker, argument: str, given: Any, ids: Any, value: Any, names: tuple[str, ...]) -> _Period:
+def _period(checker: Checker, argument: str, given: Tiers, ids: Any, value: Any, names: tuple[str, ...]) -> _Period:
     """The tiers of one period, with their ids and values, all of one length."""
     sizes, checker.sizes = checker.sizes, {}
-    codes = read_codes(checker, argument, getattr(given, "codes", given), names)
+    codes = read_codes(checker, argument, given.column, names)
     absent = None if codes is None else codes == ABSENT
     worth = None
     if value is not None:
         name = f"value_{argument}"
         column = checker.column(name, value)
-        if column is not None and absent is not None and column.dtype.kind == "f" and column.shape == absent.shape:
-            column = np.where(absent & np.isnan(column), 0.0, column)
+        if column is not None and absent is not None and column.shape == absent.shape:
+            column = np.where(absent & missing(column), 0.0, column)
         worth = None if column is None else checker.numbers(name, column)
         if worth is not None and absent is not None and worth.shape == absent.shape:
             rule = f"`{name}` must be 0 for a customer who is in no tier"
-            checker.rows(name, absent & (worth != 0), rule, {name: worth})
+            checker.rows(name, absent & np.isfinite(worth) & (worth != 0), rule, {name: worth})
     known = None if ids is None else check_ids(checker, f"{argument}_id", ids)
     if ids is not None:
         checker.same_length()

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Differentiation", "differentiate"]
 
 Policy: TypeAlias = Literal["raise", "lift"]
+#: A potential that is below the value by less than this share of it is the value, computed in another way.
+_ROUNDING = 1e-9
 
 
 def differentiate(
@@ -87,7 +89,7 @@ def differentiate(
 
     Value is high at or above its cut, if it is above `floor` too; unrealised potential is high at or above its cut, if
     there is any. Quantiles and shares are of all customers given. A customer who costs more than he brings, but could
-    bring more than he costs, is not below zero. He is most growable, or low-maintenance if little could be gained; the
+    bring at least as much as he costs, is not below zero. He is most growable, or low-maintenance if little could be gained; the
     result says how many such customers there are among the low-maintenance ones.
 
     References
@@ -141,6 +143,7 @@ def differentiate(
         customer_id=known,
         _actual=value,
         _potential=best,
+        _weights=counts,
     )
 
 
@@ -198,6 +201,8 @@ def _notes(
         return ("1 customer", "has", 1) if size == 1 else (f"{size:,} customers", "have", size)
 
     notes = []
+    if not np.any(codes < 2):
+        notes.append("Nobody has a high value.")
     if lifted:
         noun = "1 customer had" if lifted == 1 else f"{lifted:,} customers had"
         notes.append(f"{noun} a potential below the actual value; it was lifted to the actual value.")
@@ -244,7 +249,9 @@ def _check_potential(
     for name, column in (("actual", worth), ("potential", could)):
         if np.isfinite(column).all() and not _ordered.adds_up(column, counts):
             checker.add(name, f"`{name}` must not be so large that its sum may have no place in a float")
-    below = could < worth
+    below = could < worth - _ROUNDING * np.abs(worth)
+    if counts is not None and counts.shape == below.shape:
+        below &= counts > 0
     if policy == "lift":
         fits = counts is not None and counts.shape == below.shape
         return int(counts[below].sum() if counts is not None and fits else np.count_nonzero(below))

@@ -11,6 +11,7 @@ from customervalue._checks import Checker
 from customervalue.errors import AssumptionWarning, InvalidInputError, invalid
 from customervalue.numerics.quantile_regression import quantile_regression
 from customervalue.tiers import _ordered
+from customervalue.tiers._tier_columns import missing
 from customervalue.units import check_number
 
 if TYPE_CHECKING:
@@ -162,13 +163,10 @@ def _checked_labels(checker: Checker, segment: Any) -> IntArray | AnyArray | Non
     labels = checker.column("segment", segment)
     if labels is None:
         return None
-    if labels.dtype.kind == "O":
-        missing = np.array([label is None or label != label for label in labels.tolist()], dtype=np.bool_)
-    else:
-        missing = np.asarray(np.isnat(labels) if labels.dtype.kind in "mM" else labels != labels)
+    none = missing(labels)
     advice = "Give those customers a segment of their own."
-    checker.rows("segment", missing, "`segment` must not be missing", {"segment": labels}, advice)
-    kinds = {type(label) for label in labels[~missing].tolist()} if labels.dtype.kind == "O" else set()
+    checker.rows("segment", none, "`segment` must not be missing", {"segment": labels}, advice)
+    kinds = {type(label) for label in labels[~none].tolist()} if labels.dtype.kind == "O" else set()
     if str in kinds and len(kinds) > 1:
         checker.add("segment", "`segment` must be all texts or all numbers, and is mixed")
     return labels

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from customervalue._tables import Table, freeze, plain
+from customervalue.numerics.proportions import wilson
 from customervalue.numerics.quantile_regression import pinball
 
 if TYPE_CHECKING:
@@ -238,7 +238,6 @@ def coverage(
 ) -> FrontierCoverage:
     """Share under frontiers, shape (n, q), in groups of about equal size by frontier; equal frontiers stay together."""
     w = np.ones(len(own)) if weights is None else weights
-    z = NormalDist().inv_cdf(0.975)
     rows: list[tuple[float, ...]] = []
     for i, q in enumerate(quantile.tolist()):
         values, place = np.unique(frontier[:, i], return_inverse=True)
@@ -248,11 +247,9 @@ def coverage(
         for number, g in enumerate(np.unique(group[w > 0]).tolist(), start=1):
             inside = w * (group == g)
             size = float(inside.sum())
-            share = float(inside @ (own <= frontier[:, i])) / size
-            centre = (share + z * z / (2 * size)) / (1 + z * z / size)
-            half = z * np.sqrt(share * (1 - share) / size + z * z / (4 * size * size)) / (1 + z * z / size)
-            means = (float(inside @ frontier[:, i]) / size, float(inside @ own) / size)
-            rows.append((q, number, size, *means, share, max(centre - half, 0.0), min(centre + half, 1.0)))
-    columns = [np.array(column) for column in zip(*rows, strict=True)]
-    columns[1], columns[2] = columns[1].astype(np.int64), np.round(columns[2]).astype(np.int64)
-    return FrontierCoverage(*columns)
+            sums = (inside @ frontier[:, i], inside @ own, inside @ (own <= frontier[:, i]))
+            rows.append((q, number, size, *map(float, sums)))
+    of, numbers, sizes, ahead, spent, under = np.array(rows).T
+    low, high = wilson(under, sizes, 0.95)
+    whole = numbers.astype(np.int64), np.round(sizes).astype(np.int64)
+    return FrontierCoverage(of.copy(), *whole, ahead / sizes, spent / sizes, under / sizes, low, high)

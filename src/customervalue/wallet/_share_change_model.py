@@ -41,7 +41,7 @@ MEMORIES = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, np.inf)
 #: Rows that are dealt with at a time.
 _BLOCK = 1 << 13
 #: Components of posteriors with less weight are left out.
-_NO_WEIGHT = 1e-7
+_NO_WEIGHT = 1e-6
 #: Of the search for the weights of the memories: steps, and what the last one may still change.
 _STEPS, _SETTLED = 2_000, 1e-7
 

@@ -31,7 +31,7 @@ class ShareChangeCounts(Table):
     customers : ndarray of int64, shape (7,)
         Customers with each label.
     expected_fell, expected_rose : ndarray of float64, shape (7,)
-        Sums of the probabilities that the share fell, and rose: how many are expected to have, whoever they are.
+        Sums of the probabilities that the share fell, and rose: of so many the model expects it.
     category : ndarray of float64, shape (7,)
         What they bought in the category in the second window, from everybody.
     moved_elsewhere : ndarray of float64, shape (7,)

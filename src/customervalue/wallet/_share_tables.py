@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from customervalue.errors import invalid
 from customervalue.estimation.draws import check_level
 from customervalue.estimation.model import ParametricModel
 from customervalue.wallet._share_checks import check_share, table_evidence, unique_pairs
@@ -137,6 +138,8 @@ class BrandPredictions(ParametricModel):
                [0.9375, 0.0625]])
         """
         limit = check_share("threshold", threshold)
+        if limit.ndim:
+            raise invalid("threshold", f"`threshold` must be one number, and has shape {limit.shape}")
         x, total = self._evidence(amounts, purchases)
         tails = (beta_tail(a, b, limit)[inverse] for a, b, inverse in self._posteriors(x, total))
         return np.stack(list(tails), axis=1)

@@ -60,7 +60,7 @@ class BetaBinomialShare(SharePredictions):
     References
     ----------
     .. [1] Skellam (1948), Journal of the Royal Statistical Society B 10(2), 257-261: the beta-binomial.
-    .. [2] Sabavala & Morrison (1977), Journal of Advertising Research 17(3), 35-43, for 1 / (1 + S) as polarization.
+    .. [2] Sabavala & Morrison (1977), Journal of Advertising Research 17, 35-43, for 1 / (1 + S) as polarization.
 
     Examples
     --------
