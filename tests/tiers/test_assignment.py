@@ -5,26 +5,38 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from customervalue.errors import InvalidInputError
-from customervalue.tiers import Scheme, assign, tier_probabilities, value_tiers
+from customervalue.tiers import Scheme, assign, differentiate, tier_probabilities, value_tiers
 
 SCHEME = Scheme(("gold", "iron", "lead"), (500, 50), currency="EUR")
 ROWS = st.lists(st.tuples(st.integers(-1, 2), st.integers(-20, 1000).map(float)), min_size=1, max_size=30)
 
 
 def naive(was: int, value: float, margin: float) -> int:
-    """One customer at a time, written out."""
-    plain = int(SCHEME.assign([value])[0])
+    """One customer at a time, and one boundary after the other."""
+    if was == -1:
+        return int(SCHEME.assign([value])[0])
+    while was > 0 and value >= SCHEME.thresholds[was - 1] + margin:
+        was -= 1
+    while was < 2 and value < SCHEME.thresholds[was] - margin:
+        was += 1
+    return was
+
+
+def naive_probability(was: int, value: float, draws: Any, need: float) -> int:
+    """One tier at a time towards that of the value, as long as the draws say so."""
+    plain, codes = int(SCHEME.assign([value])[0]), SCHEME.assign(draws)
     if was == -1:
         return plain
-    if plain < was:
-        return plain if value >= SCHEME.thresholds[was - 1] + margin else was
-    if plain > was:
-        return plain if value < SCHEME.thresholds[was] - margin else was
+    while was > plain and np.mean(codes <= was - 1) >= need - 1e-9:
+        was -= 1
+    while was < plain and np.mean(codes >= was + 1) >= need - 1e-9:
+        was += 1
     return was
 
 
@@ -35,8 +47,9 @@ def test_money_margin_is_that_of_one_customer_at_a_time(rows: list[Any], margin:
     found = assign(was, value, SCHEME, hysteresis=margin)
     assert found.codes.tolist() == [naive(w, v, margin) for w, v in rows]
     assert found.flips_avoided == found.plain_flips - found.flips
-    assert found.cost <= margin * found.flips_avoided
-    assert np.all(found.outside[~found.kept] == 0)
+    assert np.all(found.outside <= margin)
+    assert np.all(found.outside[found.codes == found.plain] == 0)
+    assert np.all(found.codes[found.kept] == found.previous[found.kept])
 
 
 @settings(max_examples=25)
@@ -61,14 +74,32 @@ def test_probability_rule_is_that_of_one_customer_at_a_time(rows: list[Any], nee
     draws = np.random.default_rng(seed).normal(value, 100.0, (10, len(value)))
     sure = tier_probabilities(draws, SCHEME, value=value)
     found = assign(was, value, SCHEME, hysteresis=need, probabilities=sure)
-    for row, (w, v) in enumerate(rows):
-        plain = int(SCHEME.assign([v])[0])
-        if w == -1 or plain == w:
-            assert found.codes[row] == plain
-            continue
-        codes = SCHEME.assign(draws[:, row])
-        beyond = np.mean(codes < w) if plain < w else np.mean(codes > w)
-        assert found.codes[row] == (plain if beyond >= need - 1e-9 else w)
+    expected = [naive_probability(w, v, draws[:, row], need) for row, (w, v) in enumerate(rows)]
+    assert found.codes.tolist() == expected
+
+
+@settings(max_examples=25)
+@given(st.integers(-20, 1000).map(float), st.sampled_from([0.0, 0.3, 0.6, 0.9, 1.0]), st.integers(0, 2**32 - 1))
+def test_of_equal_values_the_one_with_the_better_past_is_never_in_the_worse_tier(
+    value: float, hysteresis: float, seed: int
+) -> None:
+    draws = np.repeat(np.random.default_rng(seed).gamma(0.3, value + 100, (10, 1)), 3, axis=1)
+    sure = tier_probabilities(draws, SCHEME, value=[value] * 3)
+    by_probability = assign([0, 1, 2], [value] * 3, SCHEME, hysteresis=hysteresis, probabilities=sure)
+    by_money = assign([0, 1, 2], [value] * 3, SCHEME, hysteresis=600 * hysteresis)
+    for found in (by_money, by_probability):
+        assert np.all(np.diff(found.codes) >= 0)
+
+
+def test_a_customer_moves_only_as_far_as_the_evidence_goes() -> None:
+    # 501 is 1 above gold, and 451 above iron: with a margin of 100 it is evidence of iron only.
+    found = assign(["lead", "iron", "lead"], [501.0, 501.0, 600.0], SCHEME, hysteresis=100)
+    assert found.tier.tolist() == ["iron", "iron", "gold"]
+    assert (found.plain_flips, found.flips, found.flips_avoided, found.cost) == (3, 2, 1, 2.0)
+    draws = np.repeat([[3000.0]] * 34 + [[100.0]] * 33 + [[0.0]] * 33, 2, axis=1)
+    sure = tier_probabilities(draws, SCHEME)
+    found = assign(["lead", "iron"], sure.value, SCHEME, hysteresis=0.6, probabilities=sure)
+    assert found.tier.tolist() == ["iron", "iron"]
 
 
 def test_counts_add_up() -> None:
@@ -124,6 +155,53 @@ def test_previous_as_a_result() -> None:
         assign(other, [490.0, 20.0], SCHEME, hysteresis=20)
 
 
+def test_categories_of_pandas_are_read_by_their_values() -> None:
+    column = pd.Categorical(["gold", "iron", None, "lead"], categories=["lead", "gold", "iron"])
+    for given_column in (column, pd.CategoricalIndex(column), pd.Series(column)):
+        assert assign(given_column, [0.0] * 4, SCHEME, hysteresis=1e6).previous.tolist() == [0, 1, -1, 2]
+    strings = pd.array(["gold", pd.NA], dtype="string")
+    assert assign(strings, [0.0] * 2, SCHEME, hysteresis=1e6).previous.tolist() == [0, -1]
+
+
+def test_results_whose_tiers_or_rows_are_others_are_refused() -> None:
+    five = differentiate([900, 800, 50], [950, 3000, 600], cut_actual=500, cut_potential=300)
+    with pytest.raises(InvalidInputError, match="the tiers of a Differentiation are not those of one value"):
+        assign(five, [1.0, 2.0, 3.0], SCHEME, hysteresis=1)
+    heavy = value_tiers([600.0, 20.0], by="threshold", cuts=[500, 50], names=SCHEME.names, weights=[2, 3])
+    with pytest.raises(InvalidInputError, match="`previous` was made with weights"):
+        assign(heavy, [600.0, 20.0], SCHEME, hysteresis=1)
+    assert assign(heavy.tier, [600.0, 20.0], SCHEME, hysteresis=1).flips == 0
+
+
+def test_currencies_are_kept_and_never_mixed() -> None:
+    plain = Scheme(SCHEME.names, SCHEME.thresholds)
+    sure = tier_probabilities([[1.0]], SCHEME)
+    was = value_tiers([1.0], by="threshold", cuts=[500, 50], names=SCHEME.names, currency="EUR")
+    assert assign([0], [1.0], plain, currency="USD").scheme.currency == "USD"
+    assert assign(was, [1.0], plain).scheme.currency == "EUR"
+    assert assign([0], [1.0], plain, probabilities=sure).scheme.currency == "EUR"
+    for call in (
+        lambda: assign([0], [1.0], SCHEME, currency="USD"),
+        lambda: assign(was, [1.0], plain, currency="USD"),
+        lambda: assign([0], [1.0], plain, probabilities=sure, currency="USD"),
+        lambda: tier_probabilities([[1.0]], SCHEME, currency="USD"),
+    ):
+        with pytest.raises(InvalidInputError, match="different currencies"):
+            call()
+
+
+def test_probabilities_are_matched_by_ids() -> None:
+    sure = tier_probabilities([[1000.0, 1.0]] * 10, SCHEME, customer_id=["A", "B"])
+    asked: dict[str, Any] = {"hysteresis": 0.9, "probabilities": sure}
+    found = assign(["gold", "lead"], [1.0, 1000.0], SCHEME, customer_id=["B", "A"], **asked)
+    assert found.tier.tolist() == ["lead", "gold"]
+    assert assign(["lead", "gold"], [1000.0, 1.0], SCHEME, **asked).customer_id.tolist() == ["A", "B"]  # type: ignore[union-attr]
+    with pytest.raises(InvalidInputError, match=r"among the `probabilities`: 1 row breaks this.*customer_id=C"):
+        assign(["gold", "lead"], [1.0, 1000.0], SCHEME, customer_id=["B", "C"], **asked)
+    with pytest.raises(InvalidInputError, match=r"ids of `probabilities`.* must be of one type"):
+        assign(["gold", "lead"], [1.0, 1000.0], SCHEME, customer_id=[1, 2], **asked)
+
+
 def test_everything_wrong_is_said_at_once() -> None:
     with pytest.raises(InvalidInputError) as caught:
         assign(
@@ -148,7 +226,7 @@ def test_everything_wrong_is_said_at_once() -> None:
         ({"previous_id": [1, 3], "customer_id": [1, 2]}, r"1 row breaks this \(first: row 1, previous_id=3\)"),
         (
             {"previous_id": ["a", "b"], "customer_id": [1, 2]},
-            "must be of one type|among those of `customer_id`: 2 rows",
+            "ids of `previous`.* must be of one type",
         ),
         ({"previous_id": [1], "customer_id": [1, 2]}, "have previous 2, previous_id 1"),
         ({"probabilities": "sure"}, "`probabilities` must be TierProbabilities"),

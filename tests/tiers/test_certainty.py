@@ -93,7 +93,7 @@ def test_normal_values_against_mpmath() -> None:
 
 def test_normal_values_are_the_limit_of_draws() -> None:
     mean, sd = np.array([510.0, 40.0]), np.array([100.0, 30.0])
-    draws = np.random.default_rng(1).normal(mean, sd, (40_000, 2))
+    draws = np.random.default_rng(1).normal(mean, sd, (20_000, 2))
     exact, drawn = tier_probabilities(NormalValues(mean, sd), SCHEME), tier_probabilities(draws, SCHEME)
     np.testing.assert_allclose(drawn.probability, exact.probability, atol=5 * drawn.monte_carlo_error)
     np.testing.assert_allclose(drawn.at_stake, exact.at_stake, rtol=0.03)
@@ -106,9 +106,41 @@ def test_values_known_exactly() -> None:
     assert found.at_stake.tolist() == [0, 0]
 
 
+def test_values_known_all_but_exactly() -> None:
+    found = tier_probabilities(NormalValues([510.0, 490.0, 490.0], [1e-310, 1e-160, 1e-310]), SCHEME, value=[490.0] * 3)
+    assert found.probability[:, 0].tolist() == [1, 0, 0]
+    np.testing.assert_allclose(found.at_stake, [10, 0, 0])
+
+
+def distribution(**changes: Any) -> Any:
+    column = np.array([100.0, 600.0])
+    return SimpleNamespace(
+        **{"mean": column, "probability_below": lambda c: 1.0 * (column < c), "shortfall_below": lambda _c: [0, 0]}
+        | changes
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"probability_below": lambda _c: [0.1, 0.2, 0.3]}, "probability_below 3"),
+        ({"shortfall_below": lambda _c: [np.nan, 0.0]}, r"`shortfall_below\(500\)` must be a finite number: 1 row"),
+        ({"mean": [np.inf, 0.0]}, "`mean` must be a finite number: 1 row"),
+    ],
+)
+def test_distributions_that_do_not_fit(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        tier_probabilities(distribution(**changes), SCHEME)
+
+
 def test_interval_as_normal_values() -> None:
     interval = SimpleNamespace(estimate=[510.0], low=[510 - 164.4853627], high=[510 + 164.4853627], level=0.9)
     assert NormalValues.from_interval(interval).standard_deviation == pytest.approx([100.0])
+    found = tier_probabilities(interval, SCHEME)
+    exact = tier_probabilities(NormalValues([510.0], [100.0]), SCHEME)
+    np.testing.assert_allclose(found.probability, exact.probability, rtol=1e-7)
+    with pytest.raises(InvalidInputError, match="must be of an expectation, and is a predictive one"):
+        NormalValues.from_interval(SimpleNamespace(**{**vars(interval), "kind": "predictive"}))
     with pytest.raises(InvalidInputError, match="`high` must not be below `low`"):
         NormalValues.from_interval(SimpleNamespace(estimate=[1.0], low=[2.0], high=[1.0], level=0.9))
 
@@ -167,6 +199,8 @@ def test_nothing_is_mutated_and_results_are_read_only() -> None:
         (np.zeros(3), r"must have shape \(draws, n\), and has \(3,\)"),
         ([1.0, 2.0], "single numbers, one dimension too few"),
         ("gold", "must be a table or give blocks"),
+        (iter([object()]), r"gives a object, one dimension too few.\n.*`clv.prediction_draws`"),
+        ([[1e308], [1e308]], "draws of customer 0 are too large to be added up"),
         (iter([[1.0, 2.0], [1.0]]), "the first are of 2, and draw 1 is of 1"),
         ([["a", "b"]], "must hold numbers, and draw 0 does not"),
         (

@@ -214,3 +214,17 @@ def test_cuts_are_told_in_words() -> None:
         "the 0.9 quantile",
         "the top 0.1",
     ]
+
+
+def test_potential_below_by_rounding_is_no_problem_nor_are_rows_that_stand_for_nobody() -> None:
+    found = differentiate([0.1 + 0.2], [0.3], cut_actual=1, cut_potential=1)
+    assert (found.unrealised_potential[0], found.share_of_customer[0], found.lifted) == (0, 1, 0)
+    assert differentiate([2, 5], [3, 4], cut_actual=1, cut_potential=1, weights=[1, 0]).customers.sum() == 1
+    with pytest.raises(InvalidInputError, match="must not be below `actual`: 1 row"):
+        differentiate([2, 5], [3, 4.9999], cut_actual=1, cut_potential=1)
+
+
+def test_quantiles_are_those_of_a_customer_where_they_hit_one() -> None:
+    assert Cut.quantile(0.07).threshold(np.arange(101.0)) == 7.0
+    with pytest.raises(InvalidInputError, match="no place in a float"):
+        Cut.quantile(0.5).threshold([-1e308, 1e308])

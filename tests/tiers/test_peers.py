@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -127,3 +128,8 @@ def test_bad_input(change: dict[str, Any], message: str) -> None:
 def test_quantile_has_no_default() -> None:
     with pytest.raises(TypeError, match="quantile"):
         potential_from_peers([1.0], segment=["a"])
+
+
+def test_a_missing_segment_of_pandas_is_said_in_words() -> None:
+    with pytest.raises(InvalidInputError, match="`segment` must not be missing: 1 row"):
+        potential_from_peers([1.0, 2.0], segment=pd.array(["a", pd.NA], dtype="string"), quantile=0.5)

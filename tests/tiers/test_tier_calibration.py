@@ -69,11 +69,12 @@ def truth_of(truth: Any, spend: Any, customers: Any) -> Any:
 
 
 def test_forecast_intervals_hold_their_level() -> None:
-    # A chain that is Markov indeed: one transition is observed, the mix three periods on is forecast.
+    # A chain that is Markov indeed: one transition is observed, the mix six periods on is forecast.
     rng = np.random.default_rng(1)
     rates = np.array([[0.7, 0.2, 0.05, 0.05], [0.1, 0.6, 0.2, 0.1], [0.02, 0.1, 0.68, 0.2]])
-    entries, held = np.array([5.0, 10.0, 40.0]), []
-    for _ in range(200):
+    entries = np.array([5.0, 20.0, 150.0])
+    held: dict[str, list[Any]] = {"known": [], "counted": []}
+    for _ in range(300):
         before = rng.choice(3, 400, p=[0.2, 0.3, 0.5])
         after = moved(rng, before, rates)
         new = np.repeat(np.arange(3), rng.poisson(entries))
@@ -82,15 +83,18 @@ def test_forecast_intervals_hold_their_level() -> None:
             np.append(np.where(after == 3, -1, after), new),
             names=("a", "b", "c"),
         )
-        path = found.forecast(3, entries, n=300, rng=rng, level=0.9)
+        paths = {
+            name: found.forecast(6, e, n=300, rng=rng, level=0.9) for name, e in (("known", entries), ("counted", None))
+        }
         now = np.append(after[after < 3], new)
-        for _ in range(3):
+        for _ in range(6):
             went = moved(rng, now, rates)
             now = np.append(went[went < 3], np.repeat(np.arange(3), rng.poisson(entries)))
         there = np.bincount(now, minlength=3)
-        held.append((path.low[-1] <= there) & (there <= path.high[-1]))
-    coverage = np.mean(held, axis=0)
-    assert np.all(np.abs(coverage - 0.9) < 4 * np.sqrt(0.09 / 200))
+        for name, path in paths.items():
+            held[name].append((path.low[-1] <= there) & (there <= path.high[-1]))
+    for inside in held.values():
+        assert np.all(np.abs(np.mean(inside, axis=0) - 0.9) < 3 * np.sqrt(0.09 / 300))
 
 
 def moved(rng: np.random.Generator, codes: Any, rates: Any) -> Any:

@@ -222,3 +222,7 @@ def test_every_problem_is_reported_at_once() -> None:
     with pytest.raises(InvalidInputError, match=r"6 problems in the value tiers \(2 rows\)") as caught:
         value_tiers([1, np.nan], by="customers", cuts=[2, 1], names=("a", "a"), currency="", weights=[1, 1])
     assert {p.argument for p in caught.value.problems} == {"value", "cuts", "names", "currency"}
+
+
+def test_one_tier_is_a_tier() -> None:
+    assert repr(value_tiers([1, 2], by="customers", cuts=[], names=("all",))).startswith("1 tier of 2 customers\n")

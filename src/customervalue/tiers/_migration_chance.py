@@ -25,7 +25,9 @@ __all__ = ["ExpectedMigration", "chance_migration", "expected_migration"]
 #: Values of the same customers in two periods, drawn at random; NaN where one is not there.
 Simulate: TypeAlias = "Callable[[np.random.Generator], tuple[Any, Any]]"
 #: Purchases in a period are added up until the rest is less likely than this, and no further than a computer likes.
-_REST, _LONGEST = 1e-16, 10_000_000
+_REST, _LONGEST = 1e-16, 1_000_000
+#: What is left of the whole for a tier that is less likely than this is mostly rounding.
+_EMPTY = 1e-12
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,10 +67,13 @@ class ExpectedMigration(Table):
 
     @property
     def rates(self) -> FloatArray:
-        """Share of each row that goes to each column, shape (k + 1, k + 1); rows add up to 1, or are NaN if empty."""
+        """Share of each row that goes to each column, shape (k + 1, k + 1); rows add up to 1.
+
+        NaN in rows of tiers that are empty, or as good as: less likely than 1e-12.
+        """
         total = self.before[:, None]
         none = np.full(self.joint.shape, np.nan)
-        return np.asarray(np.divide(self.joint, total, out=none, where=total > 0))
+        return np.asarray(np.divide(self.joint, total, out=none, where=total > _EMPTY))
 
     @property
     def stay(self) -> FloatArray:

@@ -124,17 +124,27 @@ def forecast_mix(
     expected = [start.astype(np.float64)]
     for _ in range(steps):
         expected.append(expected[-1] @ rates[:, :-1] + new)
-    drawn = _futures(counts[:-1], start, new, steps, futures, rng)
+    each = np.broadcast_to(new, (futures, new.size))
+    if np.ndim(entries) == 0 and new.any():
+        each = _drawn_entries(counts[-1, :-1], None if entries is None else float(new.sum()), futures, rng)
+    drawn = _futures(counts[:-1], start, each, steps, rng)
     tail = 0.5 - 0.5 * level
     low, high = np.quantile(drawn, (tail, 1 - tail), axis=1, method="inverted_cdf")
     return MixForecast(names, np.array(expected), low, high, new, level)
 
 
-def _futures(
-    counts: IntArray, start: IntArray, new: FloatArray, steps: int, n: int, rng: np.random.Generator
-) -> IntArray:
-    """Customers in each tier in each period of n futures, shape (steps + 1, n, k)."""
-    k = start.size
+def _drawn_entries(observed: IntArray, total: float | None, n: int, rng: np.random.Generator) -> FloatArray:
+    """Rates of entry that may lie behind those counted, shape (n, k); of a given total if there is one.
+
+    A count has a gamma distribution of the rate behind it; where nobody entered it is zero, as in the expectation.
+    """
+    rates = rng.standard_gamma(observed, size=(n, observed.size))
+    return rates if total is None else rates * (total / rates.sum(axis=1, keepdims=True))
+
+
+def _futures(counts: IntArray, start: IntArray, entries: FloatArray, steps: int, rng: np.random.Generator) -> IntArray:
+    """Customers in each tier in each period of n futures with these rates of entry, shape (steps + 1, n, k)."""
+    n, k = entries.shape
     # The prior of each row is worth one customer, divided evenly.
     weights = rng.standard_gamma(counts + 1 / (k + 1), size=(n, *counts.shape))
     rates = weights / weights.sum(axis=2, keepdims=True)
@@ -142,13 +152,13 @@ def _futures(
     path = [now]
     for _ in range(steps):
         moved = rng.multinomial(now, rates).sum(axis=1)[:, :k]
-        now = moved + rng.poisson(new, size=(n, k))
+        now = moved + rng.poisson(entries)
         path.append(now)
     return np.array(path)
 
 
 def stationary_mix(names: tuple[str, ...], counts: IntArray, entries: Any) -> FloatArray:
-    """Shares to which the mix converges.
+    """Shares to which the mix converges, or around which it circles if customers go round in step.
 
     Parameters
     ----------

@@ -80,7 +80,7 @@ def check_moves(
     counts = None if weights is None else checker.counts("weights", weights, "They count identical customers.")
     if before_id is not None or after_id is not None:
         if weights is not None:
-            advice = "Repeat the customers, or line up the columns row by row and pass no results with ids."
+            advice = "Repeat the customers, or line up columns (such as the `tier` of a result) row by row."
             checker.add("weights", "`weights` cannot be matched by ids", advice)
         if before_id is None or after_id is None:
             checker.add("before_id", "`before_id` and `after_id` must both be given, or neither")

@@ -22,6 +22,8 @@ __all__ = ["RegressionToTheMean", "regression_to_the_mean"]
 
 #: Cells of which fewer customers are expected are put together for the test.
 _FEWEST = 5.0
+#: Where so many customers are expected to leave, nobody does with a probability of 2e-9.
+_SOME = 20.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -113,12 +115,13 @@ def regression_to_the_mean(observed: Migration, chance: ExpectedMigration) -> Re
     Raises
     ------
     InvalidInputError
-        If the tiers differ, or customers left although by chance nobody can.
+        If the tiers differ, customers left although by chance nobody can, or many would by chance and nobody did.
 
     Notes
     -----
     The share by chance is that of a model, taken as known: the test has no room for what is unknown of its parameters,
-    or for a model that does not fit. Those who entered are left out, as nobody knows of how many.
+    or for a model that does not fit, nor for the chance of a simulation: let `expected_migration` draw many times as
+    many customers as there are. Those who entered are left out, as nobody knows of how many.
 
     Examples
     --------
@@ -170,6 +173,12 @@ def _check(observed: Migration, chance: ExpectedMigration) -> None:
             rule = f"{int(observed.counts[:-1, -1].sum()):,} customers left, and by chance nobody does"
             advice = "Put those who buy nothing into the last tier in both, or set `zero_is_absent=True`."
             problems.append(Problem("chance", rule, advice))
+        elif not observed.counts[:, -1].any() and not observed.counts[-1].any():
+            leavers = float(observed.before @ np.nan_to_num(chance.rates[:-1, -1]))
+            if leavers > _SOME:
+                rule = f"nobody left or entered, and by chance about {leavers:,.0f} leave"
+                advice = "Mark those who buy nothing as absent in both, or leave out `zero_is_absent=True`."
+                problems.append(Problem("chance", rule, advice))
     if problems:
         raise InvalidInputError("the comparison with chance", problems)
 

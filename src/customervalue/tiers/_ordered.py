@@ -17,6 +17,8 @@ __all__ = ["Ordered", "adds_up", "ordered", "ranks", "sums_between", "thresholds
 
 #: Midpoints this close to a cut, as a share of the whole, lie on it: sums of many numbers are not exact.
 _ROUNDING = 1e-12
+#: Quantiles this close to a customer, in customers, are at his value.
+_ON_A_ROW = 1e-9
 #: So many different values are looked up faster than all values are put in order.
 _FEW = 1 << 14
 
@@ -49,6 +51,8 @@ class Ordered(NamedTuple):
         customers = self.customers()
         last = float(customers[-1]) - 1
         place = last * quantile
+        if abs(place - round(place)) < _ON_A_ROW:
+            place = round(place)
         whole = math.floor(place)
         rows = np.searchsorted(customers, [last - whole, max(last - whole - 1, 0.0)], side="right")
         low, high = (-self.turned[rows]).tolist()

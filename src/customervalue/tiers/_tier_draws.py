@@ -20,6 +20,7 @@ _CELLS = 1 << 16
 #: Counts of so many draws fit into eight bits.
 _EIGHT_BITS = 255
 _ADVICE = "Draws of customers have shape (draws, n); a generator gives blocks of that shape, or (n,) for one draw."
+_MODELS = f"{_ADVICE} Those of a fitted model come from `clv.prediction_draws`."
 
 
 class DrawCounts:
@@ -67,7 +68,7 @@ class DrawCounts:
     @property
     def excess(self) -> FloatArray:
         """Sum over the draws of what each customer has above each threshold, shape (k - 1, n), money."""
-        return np.where(self.below < self.draws, self.total - self._capped, 0.0)
+        return np.where(self.below < self.draws, np.maximum(self.total - self._capped, 0.0), 0.0)
 
     def add(self, block: Any) -> None:
         """Count a block of draws, shape (d, n), or (n,) for one draw."""
@@ -124,8 +125,11 @@ class DrawCounts:
     def _not_finite(self, some: FloatArray, first: int) -> InvalidInputError:
         """The error for a batch with draws that are no numbers, or too large to be added up."""
         bad = ~np.isfinite(some)
-        row, column = np.argwhere(bad)[0].tolist() if bad.any() else (0, 0)
-        rule = "draws must be finite numbers, and small enough to be added up"
+        if not bad.any():
+            customer = first + int(np.argmin(np.isfinite(self.total[first : first + some.shape[1]])))
+            return invalid("draws", f"draws of customer {customer} are too large to be added up")
+        row, column = np.argwhere(bad)[0].tolist()
+        rule = "draws must be finite numbers"
         shown = f"draw {self.draws + row}, customer {first + column}: {some[row, column]:g}"
         advice = "Looked at until here; there may be more."
         return InvalidInputError("the draws", [Problem("draws", rule, advice, int(bad.any(axis=0).sum()), shown)])
@@ -155,12 +159,13 @@ def blocks_of(draws: Any) -> Iterator[AnyArray]:
         yield table
         return
     if isinstance(draws, (str, bytes)) or not np.iterable(draws):
-        raise invalid("draws", f"`draws` must be a table or give blocks, and is a {type(draws).__name__}", _ADVICE)
+        raise invalid("draws", f"`draws` must be a table or give blocks, and is a {type(draws).__name__}", _MODELS)
     yield from _each(draws)
 
 
 def _each(draws: Iterable[Any]) -> Iterator[Any]:
     for block in draws:
         if np.ndim(block) == 0:
-            raise invalid("draws", "`draws` gives single numbers, one dimension too few", _ADVICE)
+            what = "single numbers" if isinstance(block, (int, float, np.number)) else f"a {type(block).__name__}"
+            raise invalid("draws", f"`draws` gives {what}, one dimension too few", _MODELS)
         yield block

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from customervalue._typing import FloatArray
 
-__all__ = ["Below", "NormalValues", "ValueDistribution", "from_distribution"]
+__all__ = ["Below", "Interval", "NormalValues", "ValueDistribution", "from_distribution"]
+
+#: So many standard deviations away, a value is surely on its side of a threshold.
+_FAR = 40.0
 
 #: Probability that each customer's value lies below a threshold, shape (n,).
 Below: TypeAlias = Callable[[float], Any]
@@ -37,7 +40,8 @@ class ValueDistribution(Protocol):
         """E[max(threshold - value, 0)] of each customer, shape (n,), money."""
 
 
-class _Interval(Protocol):
+@runtime_checkable
+class Interval(Protocol):
     """An estimate for each customer with its interval, as `clv.interval` gives it."""
 
     @property
@@ -95,7 +99,7 @@ class NormalValues:
             object.__setattr__(self, name, column)
 
     @classmethod
-    def from_interval(cls, interval: _Interval) -> NormalValues:
+    def from_interval(cls, interval: Interval) -> NormalValues:
         """The normal distribution with the estimate and the width of an interval.
 
         Parameters
@@ -110,7 +114,8 @@ class NormalValues:
         Raises
         ------
         InvalidInputError
-            If an end is not finite, or the upper one lies below the lower one.
+            If an end is not finite, the upper one lies below the lower one, or the interval is a predictive one: what
+            will happen is not normally distributed around its expectation.
 
         Examples
         --------
@@ -120,6 +125,9 @@ class NormalValues:
         array([100.])
         """
         checker = Checker("the interval")
+        if getattr(interval, "kind", "expectation") == "predictive":
+            advice = 'Pass draws instead, such as those of `clv.prediction_draws(..., kind="predictive")`.'
+            checker.add("interval", "`interval` must be of an expectation, and is a predictive one", advice)
         low, high = checker.numbers("low", interval.low), checker.numbers("high", interval.high)
         checker.same_length()
         checker.done()
@@ -171,16 +179,18 @@ class NormalValues:
         from scipy.special import ndtr
 
         z = self._score(threshold)
-        density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
-        expected = self.standard_deviation * (z * ndtr(z) + density)
-        return np.asarray(np.where(self._known, np.maximum(threshold - self.mean, 0.0), np.maximum(expected, 0.0)))
+        near = np.clip(z, -_FAR, _FAR)
+        expected = self.standard_deviation * (near * ndtr(near) + np.exp(-0.5 * near * near) / np.sqrt(2 * np.pi))
+        sure = self._known | (np.abs(z) > _FAR)
+        return np.asarray(np.where(sure, np.maximum(threshold - self.mean, 0.0), np.maximum(expected, 0.0)))
 
     @property
     def _known(self) -> Any:
         return self.standard_deviation == 0
 
     def _score(self, threshold: float) -> FloatArray:
-        return np.asarray((threshold - self.mean) / np.where(self._known, 1.0, self.standard_deviation))
+        with np.errstate(over="ignore"):
+            return np.asarray((threshold - self.mean) / np.where(self._known, 1.0, self.standard_deviation))
 
 
 def from_distribution(
@@ -213,8 +223,13 @@ def from_distribution(
     below = _probabilities(given.probability_below if whole else given, thresholds)
     if not whole:
         return below, None, None, 0
-    mean = np.atleast_1d(np.asarray(given.mean, dtype=np.float64))
-    lacking = np.array([given.shortfall_below(cut) for cut in thresholds], dtype=np.float64).reshape(-1, mean.size)
+    checker = Checker("the distribution")
+    mean = np.asarray(checker.numbers("mean", given.mean))
+    rows = [checker.amounts(f"shortfall_below({cut:g})", given.shortfall_below(cut)) for cut in thresholds]
+    checker.sizes |= {"probability_below": below.shape[1]} if thresholds else {}
+    checker.same_length()
+    checker.done()
+    lacking = np.array(rows, dtype=np.float64).reshape(-1, mean.size)
     above = np.maximum(mean - np.array(thresholds)[:, None] + lacking, 0.0)
     return below.reshape(-1, mean.size), mean, (lacking, above), 0
 

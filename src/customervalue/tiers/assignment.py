@@ -12,7 +12,16 @@ from customervalue._checks import Checker
 from customervalue._tables import Table, as_cell
 from customervalue.errors import invalid
 from customervalue.tiers._currency import in_words
-from customervalue.tiers._tier_columns import ABSENT, check_ids, check_scheme, find_ids, read_codes
+from customervalue.tiers._differentiation_results import Differentiation
+from customervalue.tiers._tier_columns import (
+    ABSENT,
+    Tiers,
+    check_ids,
+    check_scheme,
+    find_ids,
+    read_codes,
+    read_tiers,
+)
 from customervalue.tiers.certainty import TierProbabilities
 from customervalue.tiers.scheme import Scheme, tier_codes
 from customervalue.units import check_number
@@ -35,7 +44,10 @@ class Assignment(Table):
     """Each customer's tier, given the one he was in; as a table, one row per tier.
 
     In the table, `customers` are now in the tier; of them `moved_in` were in another and `new` in none. `kept` would
-    have left it by plain assignment; `outside` is the money by which their values lie outside of it.
+    have left it by plain assignment; `outside` is the money by which values lie outside of it.
+
+    Everything is counted for this assignment, against one that puts everybody into the tier of his value today. A
+    customer who is held back month after month counts in each of them: such numbers are not to be added up over months.
 
     Attributes
     ----------
@@ -50,7 +62,8 @@ class Assignment(Table):
     value : ndarray of float64, shape (n,)
         Money.
     outside : ndarray of float64, shape (n,)
-        Money by which the value lies outside the interval of the tier he is kept in; 0 for everybody else.
+        Money by which the value lies outside the interval of his tier: of those who are kept, and of those who moved
+        only part of the way; 0 for everybody else.
     hysteresis : float
         As given: money, or a probability.
     rule : {"money", "probability"}
@@ -111,12 +124,12 @@ class Assignment(Table):
 
     @property
     def flips_avoided(self) -> int:
-        """How many stayed who would have moved by plain assignment: `plain_flips` - `flips`."""
+        """How many are kept today who would move by plain assignment: `plain_flips` - `flips`."""
         return int(np.count_nonzero(self.kept))
 
     @property
     def cost(self) -> float:
-        """What stability costs, in money: the sum of `outside`."""
+        """What stability costs today, in money: the sum of `outside`."""
         return float(self.outside.sum())
 
     def customer_frame(self, backend: str | None = None) -> Any:
@@ -152,7 +165,7 @@ class Assignment(Table):
         if self.rule == "money":
             how = f"margin of {as_cell(self.hysteresis)}{in_words(self.scheme.currency)}"
         else:
-            how = f"probability of {as_cell(self.hysteresis)} to be beyond the boundary"
+            how = f"probability of {as_cell(self.hysteresis)} to be in the new tier or beyond"
         cost = f"{as_cell(self.cost)}{in_words(self.scheme.currency)}"
         return (
             f"Tiers of {len(self):,} customers, moved with a {how}\n"
@@ -184,32 +197,37 @@ def assign(
     probabilities: TierProbabilities | None = None,
     customer_id: AnyArray | None = None,
     previous_id: AnyArray | None = None,
+    currency: str | None = None,
 ) -> Assignment:
-    """Put customers into tiers, moving those who were in one only when the evidence is there.
+    """Put customers into tiers, moving those who were in one only when the evidence is there, and only as far.
 
-    Whoever leaves his tier goes to the tier of his value, however far that is. A customer who was in none is put there
-    straight away.
+    A customer moves towards the tier of his value, up to the last boundary of which the evidence says that he is past
+    it. So of two customers with the same value, the one who was in the better tier is never in the worse one now. A
+    customer who was in none is put into the tier of his value straight away.
 
     Parameters
     ----------
-    previous : array_like, shape (n,), or Assignment or another result with `codes`
-        The tier each was in: names, or codes (0 is the best); None, "" or -1 for a customer who was in none.
+    previous : array_like, shape (n,), or a result
+        The tier each was in: names, or codes (0 is the best); None, "" or -1 for a customer who was in none. Or the
+        last Assignment, or what `value_tiers` or `tier_probabilities` gave.
     value : array_like of float, shape (n,)
         Money, now.
     scheme : Scheme
         The tiers and the thresholds between them.
     hysteresis : float
-        Without `probabilities`, money: a customer moves up when his value is at least this far above the upper boundary
-        of his tier, and down when it is further than this below the lower one. With `probabilities`, a probability: he
-        moves to the tier of his value when that of lying beyond the boundary, on that side, is at least so large.
-        With 0 everybody is put into the tier of his value.
-    probabilities : TierProbabilities of n customers, optional
-        As `tier_probabilities` gives them, of the same scheme.
+        Without `probabilities`, money: a customer moves up past a boundary when his value is at least this far above
+        it, and down past one when it is further than this below it. With `probabilities`, a probability: he moves to a
+        tier when that of being in it, or in one further on, is at least so large; never further than to the tier of his
+        value. With 0 everybody is put into the tier of his value.
+    probabilities : TierProbabilities, optional
+        As `tier_probabilities` gives them, of the same scheme. If they have ids, they are matched with `customer_id`.
     customer_id : array_like, shape (n,), optional
-        Whose values these are.
+        Whose values these are. By default the ids of the `probabilities`, if they have any.
     previous_id : array_like, shape (m,), optional
         Whose tiers `previous` are, if not row by row those of `value`; needs `customer_id`. A customer who is not among
         them is new. By default those of `previous`, if it is a result that has ids, and `customer_id` is given.
+    currency : str, optional
+        What `value` is in; a label.
 
     Returns
     -------
@@ -220,11 +238,17 @@ def assign(
     ------
     InvalidInputError
         If a previous tier is not of the scheme, a previous customer has no value, ids are there twice, a value is not
-        finite, `hysteresis` is negative or not a probability, or columns do not fit; with every problem found.
+        finite, `hysteresis` is negative or not a probability, currencies differ, or columns do not fit; with every
+        problem found.
 
     Notes
     -----
-    The cost of a customer who is kept is at most the margin, if that is in money.
+    With a margin h in money, a customer with value v may be in any tier from that of v - h to that of v + h; he is in
+    the one of these nearest to his previous tier. With a probability p, the worst tier he may be in is the best one
+    with P(in it or a better one) >= p, and the best he may be in is the worst one with P(in it or a worse one) >= p, or
+    that of his value where that lies further out; again he is in the nearest to his previous tier.
+
+    The cost of a customer is at most the margin, if that is in money.
 
     Examples
     --------
@@ -237,24 +261,23 @@ def assign(
       gold  2          0         1    1     20
       lead  2          1         0    1     30
     """
-    tiers = check_scheme(scheme)
+    given = read_tiers(previous)
+    sure = read_tiers(probabilities)
+    tiers = check_scheme(scheme, currency, given.currency, sure.currency)
     margin = _check_hysteresis(hysteresis, probabilities is not None)
     checker = Checker("the assignment")
     values = checker.numbers("value", value)
-    ids = None if customer_id is None else check_ids(checker, "customer_id", customer_id)
-    if probabilities is not None:
-        _check_probabilities(checker, probabilities, tiers)
-    old = _previous(checker, previous, tiers, ids, previous_id)
+    known = sure.customer_id if customer_id is None else customer_id
+    ids = None if known is None else check_ids(checker, "customer_id", known)
+    chances = None if probabilities is None else _check_probabilities(checker, probabilities, tiers, ids)
+    _check_previous(checker, previous, given)
+    old = _previous(checker, given, tiers, ids, previous_id)
     checker.same_length()
     checker.done()
     worth, was = np.asarray(values), np.asarray(old)
     plain = tier_codes(worth, tiers.thresholds)
-    if probabilities is None:
-        codes = np.where(_beyond_margin(worth, was, tiers, margin), plain, was)
-    else:
-        chance = _chance_beyond(probabilities.probability, was, plain)
-        codes = np.where((was == ABSENT) | (chance >= margin - _ROUNDING), plain, was)
-    codes = codes.astype(np.int8)
+    best, worst = _past_margin(worth, tiers, margin) if chances is None else _past_doubt(chances, plain, margin)
+    codes = np.where(was == ABSENT, plain, np.clip(was, best, worst)).astype(np.int8)
     outside = np.maximum(np.maximum(tiers.lower[codes] - worth, worth - tiers.upper[codes]), 0.0)
     rule = "money" if probabilities is None else "probability"
     kept_ids = None if ids is None else ids.copy()
@@ -266,38 +289,69 @@ def _check_hysteresis(hysteresis: float, probability: bool) -> float:
     if not 0 <= margin < np.inf:
         raise invalid("hysteresis", f"`hysteresis` must be finite and not negative, and is {margin:g}")
     if probability and margin > 1:
-        advice = "With `probabilities` it is the probability that a customer is beyond the boundary, such as 0.8."
+        advice = "With `probabilities` it is the probability that a move needs, such as 0.8."
         raise invalid("hysteresis", f"`hysteresis` must be a probability, and is {margin:g}", advice)
     return margin
 
 
-def _check_probabilities(checker: Checker, probabilities: Any, scheme: Scheme) -> None:
+def _check_probabilities(
+    checker: Checker, probabilities: Any, scheme: Scheme, ids: AnyArray | None
+) -> FloatArray | None:
+    """The probabilities of these customers, shape (n, k)."""
     if not isinstance(probabilities, TierProbabilities):
         rule = f"`probabilities` must be TierProbabilities, and is a {type(probabilities).__name__}"
         checker.add("probabilities", rule, "Make them with `tier_probabilities`.")
-        return
+        return None
     other = probabilities.scheme
     if (other.names, other.thresholds) != (scheme.names, scheme.thresholds):
         checker.add("probabilities", "`probabilities` must be of the same scheme", f"They are of {other}.")
-    checker.sizes["probabilities"] = len(probabilities)
+    if ids is None or probabilities.customer_id is None:
+        checker.sizes["probabilities"] = len(probabilities)
+        return probabilities.probability
+    known = check_ids(Checker("the ids"), "probabilities", probabilities.customer_id)
+    if known is None:
+        checker.add("probabilities", "the ids of the `probabilities` must name each customer once, none missing")
+        return None
+    place = _find(checker, "probabilities", known, ids)
+    if place is None:
+        return None
+    checker.rows("customer_id", place < 0, "every customer must be among the `probabilities`", {"customer_id": ids})
+    return probabilities.probability[place]
+
+
+def _find(checker: Checker, argument: str, known: AnyArray, ids: AnyArray) -> IntArray | None:
+    """The row of each customer among the known ones, -1 without; None, and a problem, if ids cannot be compared."""
+    try:
+        return find_ids(known, ids)
+    except TypeError:
+        rule = f"the ids of `{argument}` ({known.dtype}) and `customer_id` ({ids.dtype}) must be of one type"
+        checker.add(argument, rule)
+        return None
+
+
+def _check_previous(checker: Checker, previous: Any, given: Tiers) -> None:
+    if isinstance(previous, Differentiation):
+        advice = "They move as value and potential do; look at them with `migration`."
+        checker.add("previous", "the tiers of a Differentiation are not those of one value", advice)
+    elif given.weights is not None:
+        advice = "Pass its `tier`, to have rows counted."
+        checker.add("previous", "`previous` was made with weights, and here each row is one customer", advice)
 
 
 def _previous(
-    checker: Checker, previous: Any, scheme: Scheme, ids: AnyArray | None, previous_id: Any
+    checker: Checker, given: Tiers, scheme: Scheme, ids: AnyArray | None, previous_id: Any
 ) -> IntArray | None:
     """The tier each customer was in, in the order of their values; -1 for who was in none."""
-    given = previous
-    result = hasattr(previous, "codes")
-    if result:
-        names = getattr(getattr(previous, "scheme", None), "names", scheme.names)
-        given = np.array([*names, None], dtype=object)[np.asarray(previous.codes)]
+    column = given.column
+    if given.names is not None:
+        column = np.array([*given.names, None], dtype=object)[np.asarray(column)]
         if previous_id is None and ids is not None:
-            previous_id = getattr(previous, "customer_id", None)
+            previous_id = given.customer_id
     if previous_id is None:
-        return read_codes(checker, "previous", given, scheme.names)
+        return read_codes(checker, "previous", column, scheme.names)
     sizes = checker.sizes
     checker.sizes = {}
-    codes = read_codes(checker, "previous", given, scheme.names)
+    codes = read_codes(checker, "previous", column, scheme.names)
     known = check_ids(checker, "previous_id", previous_id)
     checker.same_length()
     checker.sizes = sizes
@@ -310,28 +364,26 @@ def _previous(
 
 def _matched(checker: Checker, codes: IntArray, known: AnyArray, ids: AnyArray) -> IntArray | None:
     """The codes of these customers, those of others reported."""
-    try:
-        place = find_ids(known, ids)
-        lost = find_ids(ids, known) < 0
-    except TypeError:
-        rule = f"`previous_id` ({known.dtype}) and `customer_id` ({ids.dtype}) must be of one type"
-        checker.add("previous_id", rule)
+    place = _find(checker, "previous", known, ids)
+    if place is None:
         return None
+    lost = find_ids(ids, known) < 0
     rule = "every customer of `previous_id` must be among those of `customer_id`"
     advice = "Give them a value (0 for one who has left), or leave them out of `previous`."
     checker.rows("previous_id", lost, rule, {"previous_id": known}, advice)
     return np.where(place < 0, ABSENT, codes[place])
 
 
-def _beyond_margin(value: FloatArray, was: IntArray, scheme: Scheme, margin: float) -> BoolArray:
-    """Who is past a boundary of his tier by the margin, or was in none."""
-    up, down = scheme.upper[was] + margin, scheme.lower[was] - margin
-    return np.asarray((was == ABSENT) | (value >= up) | (value < down))
+def _past_margin(value: FloatArray, scheme: Scheme, margin: float) -> tuple[AnyArray, AnyArray]:
+    """The best and the worst tier that each may be in: those of his value with the margin added, and taken off."""
+    lowered, raised = ([cut + shift for cut in scheme.thresholds] for shift in (-margin, margin))
+    return tier_codes(value, lowered), tier_codes(value, raised)
 
 
-def _chance_beyond(probability: FloatArray, was: IntArray, plain: AnyArray) -> FloatArray:
-    """Probability of a tier better than the old one where the value is in a better one, else of a worse one."""
-    rows, old = np.arange(was.size), np.maximum(was, 0)
-    up_to = np.concatenate([np.zeros((was.size, 1)), np.cumsum(probability, axis=1)], axis=1)
-    better, worse = up_to[rows, old], 1 - up_to[rows, old + 1]
-    return np.asarray(np.where(plain < was, better, worse))
+def _past_doubt(probability: FloatArray, plain: AnyArray, needed: float) -> tuple[AnyArray, AnyArray]:
+    """The best and the worst tier that each may be in: sure to be no better, and no worse, or that of his value."""
+    no_worse = np.cumsum(probability, axis=1)[:, :-1]
+    no_better = 1 - no_worse
+    worst = np.count_nonzero(no_worse < needed - _ROUNDING, axis=1)
+    best = np.count_nonzero(no_better >= needed - _ROUNDING, axis=1)
+    return np.minimum(plain, best), np.maximum(plain, worst)

@@ -14,7 +14,13 @@ from customervalue._tables import Table
 from customervalue.errors import invalid
 from customervalue.tiers._tier_columns import check_scheme
 from customervalue.tiers._tier_draws import DrawCounts, blocks_of
-from customervalue.tiers._value_distribution import Below, ValueDistribution, from_distribution
+from customervalue.tiers._value_distribution import (
+    Below,
+    Interval,
+    NormalValues,
+    ValueDistribution,
+    from_distribution,
+)
 from customervalue.units import check_number
 
 if TYPE_CHECKING:
@@ -195,11 +201,12 @@ class TierProbabilities(Table):
 
 
 def tier_probabilities(
-    draws: AnyArray | Iterable[Any] | ValueDistribution | Below,
+    draws: AnyArray | Iterable[Any] | ValueDistribution | Interval | Below,
     scheme: Scheme,
     *,
     value: Many | None = None,
     customer_id: AnyArray | None = None,
+    currency: str | None = None,
 ) -> TierProbabilities:
     """Probability of each tier for each customer, given the uncertainty of his value.
 
@@ -209,13 +216,16 @@ def tier_probabilities(
         What each customer may be worth, in money. An iterable (a generator, say) gives blocks of draws, (d, n) or (n,)
         for a single draw; they are counted as they come, and none is kept. In place of draws, a distribution known in
         closed form: `NormalValues`, or any object with `mean`, `probability_below(threshold)` and
-        `shortfall_below(threshold)`, each of shape (n,); or only a function that gives P(value < threshold), which
+        `shortfall_below(threshold)`, each of shape (n,); or an interval of an expectation, as `clv.interval` gives it,
+        which is taken for that of a normal distribution; or only a function that gives P(value < threshold), which
         needs `value`.
     scheme : Scheme
         The tiers and the thresholds between them.
     value : array_like of float, shape (n,), optional
         Money; the value that decides each customer's tier. By default the mean of the draws.
     customer_id : array_like, shape (n,), optional
+    currency : str, optional
+        What the draws are in; a label.
 
     Returns
     -------
@@ -225,7 +235,7 @@ def tier_probabilities(
     ------
     InvalidInputError
         If there are no draws, they are not of the same customers or not finite, probabilities are not between 0 and 1
-        or fall as the threshold rises, or columns do not fit.
+        or fall as the threshold rises, currencies differ, or columns do not fit.
 
     Notes
     -----
@@ -250,7 +260,9 @@ def tier_probabilities(
       iron  1          1.073               0            77.16
       lead  1          0.991               0            0.09162
     """
-    checked = check_scheme(scheme)
+    checked = check_scheme(scheme, currency)
+    if isinstance(draws, Interval):
+        draws = NormalValues.from_interval(draws)
     if callable(draws) or hasattr(draws, "probability_below"):
         below, mean, outside, count = from_distribution(draws, checked.thresholds)
     else:

@@ -148,6 +148,8 @@ class Cut:
         if counts is not None and counts.size and not counts.any():
             checker.add("weights", "`weights` must not all be zero")
         checker.done()
+        if not _ordered.adds_up(np.asarray(checked), counts):
+            raise invalid("values", "`values` must not be so large that their sum may have no place in a float")
         base = _ordered.ordered(np.asarray(checked), counts)
         if self.kind == "quantile":
             return base.quantile(self.amount)

@@ -89,8 +89,8 @@ def differentiate(
 
     Value is high at or above its cut, if it is above `floor` too; unrealised potential is high at or above its cut, if
     there is any. Quantiles and shares are of all customers given. A customer who costs more than he brings, but could
-    bring at least as much as he costs, is not below zero. He is most growable, or low-maintenance if little could be gained; the
-    result says how many such customers there are among the low-maintenance ones.
+    bring at least as much as he costs, is not below zero. He is most growable, or low-maintenance if little could be
+    gained; the result says how many such customers there are among the low-maintenance ones.
 
     References
     ----------
@@ -201,8 +201,6 @@ def _notes(
         return ("1 customer", "has", 1) if size == 1 else (f"{size:,} customers", "have", size)
 
     notes = []
-    if not np.any(codes < 2):
-        notes.append("Nobody has a high value.")
     if lifted:
         noun = "1 customer had" if lifted == 1 else f"{lifted:,} customers had"
         notes.append(f"{noun} a potential below the actual value; it was lifted to the actual value.")

@@ -221,7 +221,9 @@ class Migration(Table):
         period or two that matters little; later the forecast drifts to a mix that forgets too much.
 
         The interval has in it what is unknown of the rates (each row a Dirichlet distribution around the observed one,
-        with a prior worth one customer) and the chance of so many customers; entries are Poisson numbers.
+        with a prior worth one customer) and the chance of so many customers. Entries are Poisson numbers. Where their
+        rates are those of this one period, the interval has in it that one count does not tell a rate exactly; where
+        only their total is given, the same for how it is divided. Rates given tier by tier are taken as known.
 
         Examples
         --------
@@ -235,7 +237,7 @@ class Migration(Table):
         return forecast_mix(self.names, self.counts, periods, entries, n, np.random.default_rng(rng), sure)
 
     def stationary_mix(self, entries: float | Many | None = None) -> FloatArray:
-        """Share of each tier in the long run, if the rates stay what they were.
+        """Share of each tier in the long run (on average, if the mix goes round in circles), at unchanged rates.
 
         Parameters
         ----------
@@ -297,8 +299,8 @@ def migration(
     ----------
     before, after : array_like, shape (n,), or a result with tiers
         Tier of each customer: names, or codes (0 is the best); None, "" or -1 for one who is not there. Row by row the
-        same customer, unless there are ids. Or what `value_tiers`, `tier_probabilities` and `assign` give, with their
-        names, and with their ids if both have them.
+        same customer, unless there are ids. Or what `value_tiers`, `tier_probabilities`, `assign` and `differentiate`
+        give, with their names, and with their ids if both have them.
     names : sequence of str or Scheme, optional
         The tiers, best first; needed unless `before` or `after` is a result. Codes alone are named by their numbers.
     value_before, value_after : array_like of float, shape (n,), optional
@@ -306,7 +308,8 @@ def migration(
     before_id, after_id : array_like, shape (n,) and (m,), optional
         Whose tiers these are. Then `before` and `after` may be of different customers, in any order.
     weights : array_like of int, shape (n,), optional
-        How many identical customers each row stands for, where there are no ids.
+        How many identical customers each row stands for, where there are no ids. By default those of the results, if
+        both were made with the same.
     level : float
         Of the intervals, between 0 and 1.
     currency : str, optional

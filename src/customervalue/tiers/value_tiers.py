@@ -192,6 +192,8 @@ class ValueTiers(Table):
         factor = 1 if self.by == "threshold" else 100
         cuts = ", ".join(written.format(factor * cut) for cut in self.cuts.tolist())
         total, money = int(self.customers.sum()), in_words(self.scheme.currency)
+        if not cuts:
+            return "\n".join([f"1 tier of {total:,} customers", *(f"  {note}" for note in self.notes)])
         head = f"{len(self.scheme)} tiers of {total:,} customers, {_BY[self.by]}: {cuts}"
         head += money if self.by == "threshold" else f"; values in{money}" if money else ""
         return "\n".join([head, *(f"  {note}" for note in self.notes)])
