@@ -57,7 +57,6 @@ def main() -> None:
         ("the same of purchase counts", lambda: concentration(counts).gini),
         ("the same with weights", lambda: concentration(profit, weights=np.ones(n)).gini),
         ("interval of the Gini by the normal distribution", lambda: base.interval(n=0)),
-        ("one resample", lambda: base.interval(n=1, rng=1)),
         ("RFM scores, cuts learned", lambda: rfm_scores(columns)),
         ("RFM scores, cuts given", lambda: rfm_scores(columns, cuts=scores.cuts)),
         ("RFM segments", lambda: rfm_segments(scores, "standard")),

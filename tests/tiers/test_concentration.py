@@ -138,6 +138,41 @@ def test_resamples_are_those_of_drawn_customers() -> None:
     assert found.low < np.quantile(ginis, 0.25) < np.quantile(ginis, 0.75) < found.high
 
 
+@pytest.mark.parametrize("r", [1e-8, 0.385, 10.0, 1e6, 1e10, 1e12, 1e14, 1e15])
+def test_true_gini_keeps_its_digits(r: float) -> None:
+    mpmath = pytest.importorskip("mpmath")
+    with mpmath.workdps(60):
+        shape = mpmath.mpf(r)
+        exact = mpmath.exp(mpmath.loggamma(shape + 0.5) - mpmath.loggamma(shape + 1)) / mpmath.sqrt(mpmath.pi)
+    assert true_concentration(r).gini == pytest.approx(float(exact), rel=1e-13)
+
+
+@pytest.mark.parametrize(("r", "mean"), [(0.385, 1500.0), (0.1, 1000.0), (3.0, 4000.0)])
+def test_many_purchases_are_the_truth_and_a_little_luck(r: float, mean: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    summed = true_concentration(r).observed(mean)
+    monkeypatch.setattr("customervalue.tiers._concentration_rates._COUNTS", 10)
+    assert true_concentration(r).observed(mean) == pytest.approx(summed, abs=1e-5)
+    assert abs(true_concentration(r).gini - summed[0]) > 1e-5
+
+
+def test_observed_concentration_of_very_many_and_very_few_purchases() -> None:
+    truth = true_concentration(0.385)
+    for mean in (1e7, 1e12, 1e300):
+        assert truth.observed(mean) == pytest.approx((truth.gini, truth.top_share(0.2)), abs=1e-6)
+    # Of so few purchases nobody makes two: the Gini coefficient is the share of those who make none.
+    for mean in (1e-300, 1e-16, 1e-13, 1e-9):
+        assert truth.observed(mean, 1e-3) == pytest.approx((1 - mean, 1), abs=1e-15)
+    assert truth.observed(1e-9, 1e-10)[1] == pytest.approx(0.1, rel=1e-6)
+
+
+def test_amounts_that_all_have_in_common_take_no_digits() -> None:
+    apart = np.random.default_rng(1).random(10_000).round(3)
+    assert concentration(apart + 2.0**40).mean_difference == pytest.approx(
+        concentration(apart).mean_difference, rel=1e-4
+    )
+    assert concentration(np.arange(50) + 2.0**50).mean_difference == pytest.approx(17)
+
+
 # Properties
 
 
@@ -238,7 +273,6 @@ def test_concentration_falls_to_the_truth_as_luck_averages_out() -> None:
 
 
 def test_customers_who_differ_hardly_and_very_much() -> None:
-    assert true_concentration(1e8).gini == pytest.approx(0, abs=1e-4)
     assert true_concentration(1e-4).gini == pytest.approx(1, abs=1e-3)
     assert true_concentration(1e-3).top_share([0.0, 0.2, 1.0]) == pytest.approx([0, 1, 1])
 
@@ -273,6 +307,58 @@ def test_comparison_finds_a_difference_and_not_where_there_is_none() -> None:
     assert (quick.low, quick.high) == pytest.approx((other.low, other.high), abs=0.01)
 
 
+def test_few_buyers_have_intervals_and_what_was_left_out_is_said() -> None:
+    base = concentration([0] * 96 + [5, 10, 20, 3], bootstrap=1000, rng=1)
+    gini, top = base.intervals
+    # A resample is without a buyer with probability .96 ** 100 = 1.7 %.
+    assert 5 <= gini.left_out <= 35
+    assert gini.left_out + gini.resamples == 1000
+    assert f"without {gini.left_out} resamples in which nobody has any value" in repr(base)
+    assert 0.9 < gini.low < gini.estimate <= gini.high <= 1
+    assert top.high == 1
+    with_others = base.compare(concentration(range(100)), rng=1)
+    assert with_others.left_out > 0
+    assert with_others.low > 0
+    normalised = concentration([0] * 30 + [1]).interval("gini_normalised", rng=1)
+    assert normalised.left_out > 0
+    assert normalised.low > 0.9
+
+
+@pytest.mark.parametrize("n", [0, 200])
+def test_intervals_stay_where_the_measure_can_be(n: int) -> None:
+    few, lossy = concentration([0.0] * 97 + [1, 5, 30]), concentration([1.0] * 99 + [-90])
+    for measure in ("gini", "gini_unbiased", "gini_normalised"):
+        found = few.interval(measure, n=n, rng=1)
+        assert 0 <= found.low < found.high <= 1
+    top = few.interval("top_share", q=0.02, n=n, rng=1)
+    assert 0.02 <= top.low < top.high <= 1
+    assert lossy.interval("gini_normalised", n=n, rng=1).low >= 0
+    assert lossy.interval("peak", n=0).low == 1
+    assert few.compare(few, n=n, rng=1).high <= 1
+
+
+def test_resamples_of_few_and_of_many_values_have_one_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
+    base = concentration(np.random.default_rng(5).integers(0, 60, 120))
+    one_by_one = base.interval(n=4000, rng=1)
+    monkeypatch.setattr("customervalue.tiers._concentration_bootstrap._ONE_BY_ONE", 0)
+    by_value = base.interval(n=4000, rng=1)
+    assert (one_by_one.low, one_by_one.high) == pytest.approx((by_value.low, by_value.high), abs=0.006)
+    assert one_by_one.low != by_value.low
+
+
+def test_resamples_are_not_taken_by_default_where_they_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    base = concentration(range(1, 30))
+    assert base.interval(rng=1).resamples == base.compare(base, rng=1).resamples == 1000
+    monkeypatch.setattr("customervalue.tiers._concentration_bootstrap._DISTINCT", 20)
+    assert base.interval().resamples == base.compare(base).resamples == 0
+
+
+def test_draws_in_a_dataframe_are_rows() -> None:
+    pandas = pytest.importorskip("pandas")
+    draws = np.random.default_rng(1).gamma(0.5, 1.0, (10, 200))
+    assert concentration_of_draws(pandas.DataFrame(draws)).to_dict() == concentration_of_draws(draws).to_dict()
+
+
 def test_p_values_are_uniform_where_nothing_differs() -> None:
     rng = np.random.default_rng(7)
     p = [
@@ -283,11 +369,11 @@ def test_p_values_are_uniform_where_nothing_differs() -> None:
 
 
 def test_results_are_read_only_and_json() -> None:
-    value = np.array([30.0, 10.0, -1.0, 12.0])
-    base = concentration(value, bootstrap=50, rng=1, currency="EUR")
+    value = np.array([30.0, 10.0, -0.5, 12.0] * 5)
+    base = concentration(value, bootstrap=100, rng=1, currency="EUR")
     json.dumps(base.to_dict(), allow_nan=False)
     json.dumps(concentration([1, -1]).to_dict(), allow_nan=False)
-    assert value.tolist() == [30, 10, -1, 12]
+    assert value.tolist() == [30, 10, -0.5, 12] * 5
     with pytest.raises(ValueError, match="read-only"):
         base.deciles.share[0] = 1
     assert [interval.measure for interval in base.intervals] == ["gini", "top_share", "peak"]
@@ -321,9 +407,14 @@ def test_money_is_there_where_shares_are_not() -> None:
         ({"value": [1, 2], "weights": [0, 0]}, "must not all be zero"),
         ({"value": [1e308, 1e308]}, "too large to be added up"),
         ({"value": [1, 2], "level": 1.0}, "`level` must lie between 0 and 1"),
-        ({"value": [1, 2], "bootstrap": -1}, "whole number of draws"),
+        (
+            {"value": [1, 2], "bootstrap": -1},
+            "`bootstrap` must be a whole number of draws, 0 or at least 100, and is -1",
+        ),
         ({"value": [1, 2], "currency": ""}, "`currency` must be a text"),
-        ({"value": [1, -1], "bootstrap": 10}, "gains and losses cancel"),
+        ({"value": [1, 2], "bootstrap": True}, "0 or at least 100, and is True"),
+        ({"value": [1, 2], "bootstrap": 100, "rng": "a"}, "`rng` must be a numpy.random.Generator"),
+        ({"value": [1, -1], "bootstrap": 100}, "gains and losses cancel"),
     ],
 )
 def test_bad_values(arguments: dict[str, object], message: str) -> None:
@@ -345,7 +436,7 @@ def test_bad_values(arguments: dict[str, object], message: str) -> None:
         (lambda: concentration([5, 6]).top_share([0.2, math.nan]), "`q` is a share"),
         (lambda: concentration([5, 6]).interval("theil"), "must be one of gini, gini_unbiased"),
         (lambda: concentration([5, 6]).interval(n=2.5), "whole number of draws"),
-        (lambda: concentration([50, -40, 1]).interval(rng=1), "is not above zero in"),
+        (lambda: concentration([50, -40, 1]).interval(rng=1), r"(?s)is not above zero in .*interval\(\.\.\., n=0\)"),
         (lambda: concentration([5, 6]).compare([1, 2]), "must be a Concentration, and is a list"),
         (
             lambda: concentration([5, 6], currency="EUR").compare(concentration([5, 6], currency="USD")),
@@ -353,7 +444,15 @@ def test_bad_values(arguments: dict[str, object], message: str) -> None:
         ),
         (lambda: true_concentration(-1.0), "must be positive and finite, and is -1"),
         (lambda: true_concentration("NBD"), "have a parameter r, and is a str"),
-        (lambda: true_concentration(1.0, n=10), "draws need a fitted model"),
+        (lambda: concentration([5, 6]).interval(n=1), "0 or at least 100, and is 1"),
+        (lambda: true_concentration(1e16), "at most 1e.15, and is 1e.16: customers are all alike"),
+        (lambda: true_concentration(1e-8).observed(1), "too many possible counts to add up at 1 purchases"),
+        (lambda: true_concentration(1e12).observed(1e7), "Take `gini` and `top_share`"),
+        (lambda: true_concentration(1.0, n=1), "0 or at least 100, and is 1"),
+        (lambda: concentration_of_draws([1, 2, 3]), "one row per draw .* has single numbers"),
+        (lambda: concentration_of_draws(5), "and is a int"),
+        (lambda: concentration_of_draws([[1, -2]]), "since the total is negative, -1.00.$"),
+        (lambda: true_concentration(1.0, n=100), "draws need a fitted model"),
         (lambda: true_concentration(1.0).interval(), "there are none"),
         (lambda: true_concentration(1.0).interval("peak"), "'gini' or 'top_share'"),
         (lambda: true_concentration(1.0).observed(0), "above 0 and finite"),

@@ -113,6 +113,19 @@ def test_many_customers_alike_leave_scores_empty() -> None:
     assert set(scores.recency.tolist()) == set(scores.monetary.tolist()) == {1}
 
 
+def test_scores_that_nobody_can_have_stay_out_of_reach() -> None:
+    scores = rfm_scores(frame([(0, 0, 2)] * 5), bins=3)
+    assert scores.cell.tolist() == [111] * 5
+    assert scores.cuts.frequency.tolist() == [math.inf] * 2
+    assert scores.cuts.recency.tolist() == [-math.inf] * 2
+    assert repr(scores.cuts).splitlines()[-1].split() == ["3", "-", "-", "-"]
+    # Also in another base, also after a way through JSON.
+    assert rfm_scores(frame([(0, 9, 99)]), cuts=scores.cuts).cell.tolist() == [111]
+    stored = json.loads(json.dumps(scores.cuts.to_dict(), allow_nan=False))
+    again = rfm_scores(frame([(0, 9, 99)]), cuts={name: stored[name] for name in BASE})
+    assert again.cell.tolist() == [111]
+
+
 @pytest.mark.parametrize("backend", ["polars", "pandas"])
 def test_dataframes(backend: str) -> None:
     library = pytest.importorskip(backend)
@@ -159,6 +172,11 @@ def test_results_are_read_only_and_json() -> None:
         ({"customers": {"recency": [1], "frequency": [1]}}, "no column 'monetary'"),
         ({"customers": BASE | {"monetary": [1, math.nan, 2, 3, 4]}}, "`monetary` must be a finite number: 1 row"),
         ({"customers": BASE | {"monetary": [1]}}, "same length, and have recency 5, frequency 5, monetary 1"),
+        (
+            {"customers": BASE | {"recency": [-1, 2, 3, 4, 5]}},
+            "(?s)`recency` must not be negative: 1 row .*since the last",
+        ),
+        ({"customers": BASE | {"frequency": [-1, 2, 3, 4, 5]}}, "`frequency` must not be negative: 1 row"),
         ({"customers": BASE, "bins": 10}, "`bins` must be a whole number from 2 to 9, and is 10"),
         ({"customers": BASE, "bins": 2.5}, "`bins` must be a whole number"),
         ({"customers": BASE | {"weights": [0] * 5}}, "must not all be zero"),
@@ -167,7 +185,7 @@ def test_results_are_read_only_and_json() -> None:
         ({"customers": BASE, "cuts": {"recency": [1]}}, "and is recency"),
         (
             {"customers": BASE, "cuts": {"recency": [2, 1], "frequency": [1, 2], "monetary": [1]}},
-            "(?s)cuts of `recency` must ascend: 1 row.*same length, and have recency 2, frequency 2, monetary 1",
+            "(?s)cuts of `recency` must ascend: 1 row.*equally many of each, and are recency 2, .* monetary 1",
         ),
         ({"customers": BASE, "bins": 3, "cuts": rfm_scores(BASE).cuts}, "4 cuts make 5 scores, and `bins` is 3"),
         ({"customers": [1, 2]}, "must be a CustomerSummary, a dataframe or columns, and is a list"),
@@ -197,6 +215,8 @@ def test_a_table_of_summaries_is_not_taken_for_one_of_times_since() -> None:
         ({"recent": {"recency": 2}, "often": {"frequency": 2}}, "(?s)2 problems in the rules.*no rule.*several rules"),
         ({"a": {"recency": (0, 2)}}, r"recency of 'a' must be a score or a pair .* within 1 to 2, and is \(0, 2\)"),
         ({"a": {"recency": (2, 1)}}, r"and is \(2, 1\)"),
+        ({"a": {"recency": (True, 2)}}, r"and is \(True, 2\)"),
+        ({1: {"recency": 1}, "1": {"recency": 2}}, "names of segments must be texts, and 1 is a int"),
         ({"a": {"recency": "high"}}, "and is 'high'"),
         ({"a": {"size": 1}}, "knows recency, frequency and monetary, and has 'size'"),
         ({"a": 5}, "must be a mapping of score to range, or a list of them"),

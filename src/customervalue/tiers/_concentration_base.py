@@ -245,7 +245,7 @@ class Concentration(Table):
         *,
         q: float = TOP,
         level: float | None = None,
-        n: int = 1000,
+        n: int | None = None,
         rng: np.random.Generator | int | None = None,
     ) -> ConcentrationInterval:
         """Interval of one measure, for the population that these customers come from.
@@ -258,27 +258,33 @@ class Concentration(Table):
             Share of the customers, for "top_share".
         level : float, optional
             Between 0 and 1; that of the concentration by default.
-        n : int
-            Bootstrap resamples. 0 takes the normal distribution instead, which costs nothing at millions of customers
-            and is good enough there.
+        n : int, optional
+            Bootstrap resamples, 100 or more. 0 takes the normal distribution instead, which costs nothing at millions
+            of customers and held the truth as often where it was tried. By default 1000, and 0 if there are more than
+            100,000 distinct values.
         rng : numpy.random.Generator or int
             Source of randomness; an int seeds one.
 
         Returns
         -------
         ConcentrationInterval
-            Bias-corrected and accelerated bootstrap.
+            Bias-corrected and accelerated bootstrap; cut off where the measure cannot be.
 
         Raises
         ------
         InvalidInputError
-            If there is no such measure, it does not exist here, or there are fewer than two customers.
+            If there is no such measure, it does not exist here, there are fewer than two customers, or losses are so
+            large that some resamples have no positive total.
 
         Notes
         -----
         Where a few customers have much of the value, the sample cannot show how large the next one may be, and every
         such interval is too narrow: of 90 % intervals from 400 customers of lognormal value (sigma = 1) about 85 % held
-        the population's Gini, of those from purchase counts and from normal profits 87 to 92 %.
+        the population's Gini, with resamples and without; mostly it lay above them. Of those from purchase counts and
+        from normal profits 87 to 92 % did.
+
+        Resamples of a base with few buyers can be without any. There is nothing to measure in them; they are left out
+        and counted.
 
         References
         ----------
@@ -302,7 +308,7 @@ class Concentration(Table):
         *,
         q: float = TOP,
         level: float | None = None,
-        n: int = 1000,
+        n: int | None = None,
         rng: np.random.Generator | int | None = None,
     ) -> ConcentrationComparison:
         """Compare one measure of two bases of different customers.
@@ -316,8 +322,9 @@ class Concentration(Table):
             Share of the customers, for "top_share".
         level : float, optional
             Between 0 and 1; that of this concentration by default.
-        n : int
-            Bootstrap resamples of each; 0 takes the normal distribution instead.
+        n : int, optional
+            Bootstrap resamples of each, 100 or more; 0 takes the normal distribution instead. By default 1000, and 0
+            if one of them has more than 100,000 distinct values.
         rng : numpy.random.Generator or int
             Source of randomness; an int seeds one.
 
@@ -336,7 +343,7 @@ class Concentration(Table):
         >>> from customervalue.tiers import concentration
         >>> one, two = concentration(range(1, 200)), concentration([k * k for k in range(1, 200)])
         >>> print(two.compare(one, rng=1))
-        gini 0.4987 against 0.3317: difference 0.1671 (95 % interval 0.114 to 0.2225), p = 5e-10
+        gini 0.4987 against 0.3317: difference 0.1671 (95 % interval 0.117 to 0.221), p = 5e-10
         """
         if not isinstance(other, Concentration):
             raise invalid("other", f"`other` must be a Concentration, and is a {type(other).__name__}")

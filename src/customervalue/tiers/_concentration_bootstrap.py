@@ -11,7 +11,7 @@ import numpy as np
 
 from customervalue.errors import invalid
 from customervalue.tiers import _concentration_ranked as kernels
-from customervalue.tiers._concentration_checks import check_resamples, check_shares
+from customervalue.tiers._concentration_checks import check_resamples, check_shares, generator
 from customervalue.tiers._concentration_results import ConcentrationComparison, ConcentrationInterval
 from customervalue.units import check_number
 
@@ -25,6 +25,10 @@ __all__ = ["MEASURES", "bounds", "check_measure", "difference_of", "intervals_of
 
 #: So many cells of resampled counts are in memory at once.
 _CELLS = 1 << 18
+#: Resamples if nothing is said: so many up to so many distinct values, none beyond.
+_RESAMPLES, _DISTINCT = 1000, 100_000
+#: Up to so many customers per distinct value they are drawn one by one; beyond, the counts of the values are.
+_ONE_BY_ONE = 4
 
 MEASURES: dict[str, Callable[[FloatArray, AnyArray, float], FloatArray]] = {
     "gini": kernels.gini,
@@ -122,28 +126,57 @@ def resample(ranked: Ranked, asked: list[Measure], n: int, rng: np.random.Genera
 
     Returns
     -------
-    ndarray of float64, shape (len(asked), n)
+    ndarray of float64, shape (len(asked), m)
+        m is n less the resamples in which nobody has any value.
 
     Raises
     ------
     InvalidInputError
-        If the total of a resample is not positive, and a measure needs one.
+        If gains and losses of a resample have no positive total, and a measure needs one.
     """
     found = np.empty((len(asked), n))
-    share = ranked.counts / ranked.n
-    batch = max(1, _CELLS // share.size)
-    undefined = 0
+    batch = max(1, _CELLS // ranked.value.size)
+    undefined, empty = 0, np.zeros(n, dtype=np.bool_)
     for start in range(0, n, batch):
-        counts = rng.multinomial(round(ranked.n), share, size=min(batch, n - start)).astype(np.float64)
-        undefined += int(np.count_nonzero(counts @ ranked.value <= 0))
+        counts = _drawn(ranked, min(batch, n - start), rng)
+        total = counts @ ranked.value
+        none = (total == 0) & (counts @ np.abs(ranked.value) == 0)
+        empty[start : start + batch] = none
+        undefined += int(np.count_nonzero((total <= 0) & ~none))
         with np.errstate(divide="ignore", invalid="ignore"):
             for row, one in zip(found, asked, strict=True):
                 row[start : start + batch] = MEASURES[one.name](ranked.value, counts, one.q)
     if undefined and any(one.name != "gini_normalised" for one in asked):
-        rule = f"the total is not above zero in {undefined:,} of {n:,} resamples: shares of it have no interval"
-        raise invalid("value", rule, 'Only "gini_normalised" has one; it does not divide by the total.')
-    # All customers of a resample may have no value at all: then nobody differs.
-    return np.where(np.isnan(found), 0.0, found)
+        rule = (
+            f"the total is not above zero in {undefined:,} of {n:,} resamples: shares of it have no bootstrap interval"
+        )
+        advice = 'Take "gini_normalised", which does not divide by the total, or the normal distribution: '
+        raise invalid("value", rule, advice + "interval(..., n=0).")
+    return found[:, ~empty]
+
+
+def _drawn(ranked: Ranked, n: int, rng: np.random.Generator) -> FloatArray:
+    """How many customers of each value are in each of `n` resamples."""
+    size, customers = ranked.value.size, round(ranked.n)
+    if customers > _ONE_BY_ONE * size:
+        return rng.multinomial(customers, ranked.counts / ranked.n, size=n).astype(np.float64)
+    owner = np.repeat(np.arange(size), ranked.counts.astype(np.int64))
+    counts = (np.bincount(owner[rng.integers(0, customers, customers)], minlength=size) for _ in range(n))
+    return np.array(list(counts), dtype=np.float64)
+
+
+def possible(ranked: Ranked, measure: Measure) -> tuple[float, float]:
+    """Between which values a measure can lie, of any population."""
+    bounded = measure.name == "gini_normalised" or (ranked.losses == 0 and measure.name != "peak")
+    least = {"top_share": measure.q, "peak": 1.0}.get(measure.name, 0.0)
+    return least, 1.0 if bounded else math.inf
+
+
+def resamples_of(n: int | None, *ranked: Ranked) -> int:
+    """How many resamples to take; by default none where they would take long."""
+    if n is None:
+        return _RESAMPLES if max(base.value.size for base in ranked) <= _DISTINCT else 0
+    return check_resamples(n)
 
 
 def bounds(
@@ -213,30 +246,46 @@ def _measured(ranked: Ranked, name: str, q: float) -> Measure:
 
 
 def intervals_of(
-    ranked: Ranked, names: list[str], q: float, level: float, n: int, rng: np.random.Generator | int | None
+    ranked: Ranked, names: list[str], q: float, level: float, n: int | None, rng: np.random.Generator | int | None
 ) -> tuple[ConcentrationInterval, ...]:
     """Intervals of several measures from the same resamples; from the normal distribution if `n` is 0."""
-    asked, size = [_measured(ranked, name, q) for name in names], check_resamples(n)
-    drawn = list(resample(ranked, asked, size, np.random.default_rng(rng))) if size else [None] * len(asked)
+    asked, size = [_measured(ranked, name, q) for name in names], resamples_of(n, ranked)
+    drawn = list(resample(ranked, asked, size, generator(rng))) if size else [None] * len(asked)
     made = []
     for one, row in zip(asked, drawn, strict=True):
-        low, high = bounds(one.estimate, one.variance, one.skewness, row, level)
-        error = math.sqrt(one.variance)
-        made.append(ConcentrationInterval(one.name, one.q, one.estimate, low, high, error, level, size))
+        least, most = possible(ranked, one)
+        low, high = np.clip(bounds(one.estimate, one.variance, one.skewness, row, level), least, most).tolist()
+        error, kept = math.sqrt(one.variance), 0 if row is None else row.size
+        made.append(
+            ConcentrationInterval(one.name, one.q, one.estimate, low, high, error, level, kept, left_out=size - kept)
+        )
     return tuple(made)
 
 
 def difference_of(
-    first: Ranked, second: Ranked, name: str, q: float, level: float, n: int, rng: np.random.Generator | int | None
+    first: Ranked,
+    second: Ranked,
+    name: str,
+    q: float,
+    level: float,
+    n: int | None,
+    rng: np.random.Generator | int | None,
 ) -> ConcentrationComparison:
     """Difference of one measure between two bases, with interval and p-value."""
     one, other = _measured(first, name, q), _measured(second, name, q)
-    size, source = check_resamples(n), np.random.default_rng(rng)
-    drawn = resample(first, [one], size, source)[0] - resample(second, [other], size, source)[0] if size else None
+    size, source, drawn = resamples_of(n, first, second), generator(rng), None
+    if size:
+        rows = [resample(base, [measure], size, source)[0] for base, measure in ((first, one), (second, other))]
+        kept = min(row.size for row in rows)
+        drawn = rows[0][:kept] - rows[1][:kept]
     estimate, variance = one.estimate - other.estimate, one.variance + other.variance
-    low, high = bounds(estimate, variance, one.skewness - other.skewness, drawn, level)
+    ends = bounds(estimate, variance, one.skewness - other.skewness, drawn, level)
+    (least, most), (smallest, largest) = possible(first, one), possible(second, other)
+    low, high = np.clip(ends, least - largest, most - smallest).tolist()
     error = math.sqrt(variance)
     p_value = math.erfc(abs(estimate) / error / math.sqrt(2)) if error else float(estimate == 0)
+    used = 0 if drawn is None else drawn.size
     return ConcentrationComparison(
-        name, one.q, one.estimate, other.estimate, estimate, low, high, error, p_value, level, size
+        *(name, one.q, one.estimate, other.estimate, estimate, low, high, error, p_value, level, used),
+        left_out=size - used,
     )

@@ -44,6 +44,10 @@ def label(name: str, q: float) -> str:
     return f"top {100 * q:g} % share" if name == "top_share" else name.replace("_", " ")
 
 
+def _without(resamples: int) -> str:
+    return f"; without {resamples:,} resamples in which nobody has any value" if resamples else ""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Deciles(Table):
     """Customers in ten parts of equal number, the best first.
@@ -293,6 +297,8 @@ class ConcentrationInterval:
         How often such an interval holds the measure of the population that the customers come from.
     resamples : int
         Bootstrap resamples behind the bounds; 0 where they are those of a normal distribution.
+    left_out : int
+        Resamples besides, in which nobody had any value, so that there was nothing to measure.
 
     Examples
     --------
@@ -308,10 +314,12 @@ class ConcentrationInterval:
     standard_error: float
     level: float
     resamples: int
+    left_out: int = 0
 
     def __str__(self) -> str:
         name, sure = label(self.measure, self.q), f"{100 * self.level:g} % interval"
-        return f"{name} {self.estimate:.4g} ({sure} {self.low:.4g} to {self.high:.4g})"
+        without = _without(self.left_out)
+        return f"{name} {self.estimate:.4g} ({sure} {self.low:.4g} to {self.high:.4g}{without})"
 
 
 @dataclass(frozen=True)
@@ -336,6 +344,8 @@ class ConcentrationComparison:
     level : float
     resamples : int
         Bootstrap resamples behind the bounds; 0 where they are those of a normal distribution.
+    left_out : int
+        Resamples besides, in which nobody had any value, so that there was nothing to measure.
 
     Examples
     --------
@@ -354,8 +364,9 @@ class ConcentrationComparison:
     p_value: float
     level: float
     resamples: int
+    left_out: int = 0
 
     def __str__(self) -> str:
-        sure = f"{100 * self.level:g} % interval {self.low:.4g} to {self.high:.4g}"
+        sure = f"{100 * self.level:g} % interval {self.low:.4g} to {self.high:.4g}{_without(self.left_out)}"
         both = f"{label(self.measure, self.q)} {self.first:.4g} against {self.second:.4g}"
         return f"{both}: difference {self.difference:.4g} ({sure}), p = {self.p_value:.2g}"

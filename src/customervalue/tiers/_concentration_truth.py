@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
@@ -11,14 +12,15 @@ import numpy as np
 from customervalue._checks import Checker
 from customervalue._tables import Table, freeze
 from customervalue.errors import invalid
-from customervalue.estimation.draws import check_count, check_level
-from customervalue.tiers._concentration_checks import check_shares, like
-from customervalue.tiers._concentration_ranked import Ranked, gini, rank
+from customervalue.estimation.draws import check_level
+from customervalue.tiers._concentration_checks import check_resamples, check_shares, generator, like
+from customervalue.tiers._concentration_ranked import gini, rank
+from customervalue.tiers._concentration_rates import ALIKE, gini_of_rates, observed_of_counts, top_of_rates
 from customervalue.tiers._concentration_results import ConcentrationInterval
 from customervalue.units import check_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterator, Mapping
 
     from customervalue._typing import AnyArray, FloatArray, Many
 
@@ -26,8 +28,6 @@ __all__ = ["DrawnConcentration", "TrueConcentration", "concentration_of_draws", 
 
 #: Shares of the customers that are looked at in draws.
 _TOPS = (0.01, 0.05, 0.1, 0.2, 0.5)
-#: What is left of a distribution of counts where its sum is cut off.
-_REST = 1e-13
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class TrueConcentration:
         ----------
         .. [1] McDonald & Jensen (1979), Journal of the American Statistical Association 74(368), 856-860.
         """
-        return float(_gini(np.asarray(self.shape)))
+        return float(gini_of_rates(np.asarray(self.shape)))
 
     @overload
     def lorenz(self, p: float) -> float: ...
@@ -122,7 +122,7 @@ class TrueConcentration:
         >>> true_concentration(2.0).top_share([0.2, 1.0]).round(6)
         array([0.424466, 1.      ])
         """
-        return like(q, _top(np.asarray(self.shape), check_shares("q", q)))
+        return like(q, top_of_rates(np.asarray(self.shape), check_shares("q", q)))
 
     def observed(self, mean_purchases: float, q: float = 0.2) -> tuple[float, float]:
         """What a period of that many purchases per customer would show: the true inequality and luck on top.
@@ -143,7 +143,16 @@ class TrueConcentration:
         Raises
         ------
         InvalidInputError
-            If `mean_purchases` is not above 0, or `q` is not in [0, 1].
+            If `mean_purchases` is not above 0, `q` is not in [0, 1], or there are too many possible counts to add up:
+            with a mean below 1000 and a very small r, or more than about 100,000 purchases of customers who hardly
+            differ.
+
+        Notes
+        -----
+        Sums over the counts up to where 1e-13 of the purchases are left. Where these are more than a million, and mean
+        and mean / r are above 1000, the true values and the first order of the luck instead: Gamma(2 r) / (4^r
+        Gamma(r)^2 mean) for the Gini coefficient, f(x) x / (2 mean) for the share of the best, with f the gamma
+        density of rates of that mean and x its quantile at 1 - q. The error is below 1e-5 there.
 
         Examples
         --------
@@ -151,20 +160,12 @@ class TrueConcentration:
         >>> [round(truth.observed(mean)[0], 4) for mean in (1, 10, 100)]
         [0.7694, 0.6987, 0.688]
         """
-        from scipy.stats import nbinom
-
         mean = check_number("mean_purchases", mean_purchases)
         if not (mean > 0 and math.isfinite(mean)):
             raise invalid("mean_purchases", f"`mean_purchases` must be above 0 and finite, and is {mean:g}")
         share = float(check_shares("q", q))
-        stays = self.shape / (self.shape + mean)
-        last = int(nbinom.isf(_REST, self.shape, stays)) + 1
-        count = np.arange(last + 1.0)
-        above = nbinom.sf(count, self.shape, stays)
-        counts = Ranked(count, -np.diff(above, prepend=1.0))
-        rest = counts.of_poorest(np.asarray((1 - share) * counts.n)) / counts.total
-        # Half the mean difference of two counts is the sum of F (1 - F).
-        return float(above @ (1 - above)) / mean, float(1 - rest)
+        gini, top = observed_of_counts(self.shape, mean, share)
+        return min(gini, 1.0), min(top, 1.0)
 
     def interval(self, measure: str = "gini", *, q: float = 0.2, level: float = 0.95) -> ConcentrationInterval:
         """Interval of one measure, between quantiles of the shapes that the fit leaves possible.
@@ -199,23 +200,11 @@ class TrueConcentration:
             advice = "Ask for some: true_concentration(model, n=1000, rng=1), with a fitted model."
             raise invalid("draws", "an interval takes draws of the shape, and there are none", advice)
         share, sure = check_shares("q", q), check_level(level)
-        drawn = _gini(self.draws) if measure == "gini" else _top(self.draws, share)
+        drawn = gini_of_rates(self.draws) if measure == "gini" else top_of_rates(self.draws, share)
         estimate = self.gini if measure == "gini" else self.top_share(float(share))
         low, high = np.quantile(drawn, [0.5 - 0.5 * sure, 0.5 + 0.5 * sure]).tolist()
         error = float(drawn.std())
         return ConcentrationInterval(measure, float(share), estimate, low, high, error, sure, drawn.size)
-
-
-def _gini(shape: FloatArray) -> FloatArray:
-    from scipy.special import gammaln
-
-    return np.asarray(np.exp(gammaln(shape + 0.5) - gammaln(shape + 1)) / math.sqrt(math.pi))
-
-
-def _top(shape: FloatArray, q: FloatArray) -> FloatArray:
-    from scipy.special import gammaincc, gammainccinv
-
-    return np.asarray(gammaincc(shape + 1, gammainccinv(shape, q)))
 
 
 def true_concentration(model: Any, *, n: int = 0, rng: np.random.Generator | int | None = None) -> TrueConcentration:
@@ -230,7 +219,7 @@ def true_concentration(model: Any, *, n: int = 0, rng: np.random.Generator | int
         A model of purchases at gamma-distributed rates (NBD, BG/NBD, MBG/NBD, Pareto/NBD), or the shape r itself. The
         rates are those of customers while they are active.
     n : int
-        Draws of the shape from what the fit leaves possible, for intervals; 0 for none.
+        Draws of the shape from what the fit leaves possible, for intervals, 100 or more; 0 for none.
     rng : numpy.random.Generator or int, optional
         Source of randomness for them; an int seeds one.
 
@@ -260,11 +249,14 @@ def true_concentration(model: Any, *, n: int = 0, rng: np.random.Generator | int
     r = float(shape)
     if not (r > 0 and math.isfinite(r)):
         raise invalid("model", f"the shape of the rates must be positive and finite, and is {r:g}")
-    if not n:
+    if r > ALIKE:
+        rule = f"the shape of the rates must be at most {ALIKE:g}, and is {r:g}: customers are all alike"
+        raise invalid("model", rule, "Nobody differs then: the Gini coefficient is 0, and the best 20 % have 20 %.")
+    if check_resamples(n) == 0:
         return TrueConcentration(r, np.empty(0))
     if not hasattr(model, "draws"):
         raise invalid("n", "a shape alone knows nothing of its uncertainty: draws need a fitted model")
-    return TrueConcentration(r, np.array(model.draws(check_count(n), rng).parameters["r"]))
+    return TrueConcentration(r, np.array(model.draws(check_resamples(n), generator(rng)).parameters["r"]))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -340,7 +332,7 @@ def concentration_of_draws(draws: Iterable[Any], *, level: float = 0.95) -> Draw
     sure = check_level(level)
     found: list[list[float]] = []
     size = 0
-    for number, row in enumerate(draws):
+    for number, row in enumerate(_rows(draws)):
         checker = Checker(f"draw {number} of the values")
         values = checker.numbers("draws", row)
         checker.same_length()
@@ -350,7 +342,8 @@ def concentration_of_draws(draws: Iterable[Any], *, level: float = 0.95) -> Draw
         assert values is not None
         size = values.size
         ranked = rank(values)
-        ranked.check_shares(f"the concentration of draw {number}")
+        if ranked.no_shares:
+            raise invalid("draws", f"the concentration of draw {number} does not exist, since {ranked.no_shares}")
         poorest = ranked.of_poorest((1 - np.array(_TOPS)) * ranked.n)
         found.append([float(gini(ranked.value, ranked.counts, 0.0)), *(1 - poorest / ranked.total).tolist()])
     if not found:
@@ -359,3 +352,16 @@ def concentration_of_draws(draws: Iterable[Any], *, level: float = 0.95) -> Draw
     low, high = np.quantile(table, [0.5 - 0.5 * sure, 0.5 + 0.5 * sure], axis=0)
     names = ("gini", *(f"top {100 * q:g} % share" for q in _TOPS))
     return DrawnConcentration(names, table.mean(axis=0), low, high, sure, len(found), size)
+
+
+def _rows(draws: Any) -> Iterator[Any]:
+    """Draws one by one; refuse what has none, or only one number in each."""
+    # A dataframe would give its column names.
+    table = np.asarray(draws) if hasattr(draws, "__array__") else draws
+    shape = "`draws` must be a table, one row per draw and one column per customer"
+    if isinstance(table, str) or not isinstance(table, Iterable) or (isinstance(table, np.ndarray) and table.ndim == 0):
+        raise invalid("draws", f"{shape}, and is a {type(draws).__name__}")
+    for row in table:
+        if np.ndim(row) == 0:
+            raise invalid("draws", f"{shape}, and has single numbers", "One draw of many customers is [draw].")
+        yield row

@@ -9,11 +9,12 @@ import numpy as np
 
 from customervalue import _columns
 from customervalue._checks import Checker
+from customervalue.errors import invalid
 from customervalue.numerics.compress import group_codes, totals
 from customervalue.transactions._kernel import as_int64, code_integers, code_values
 
 if TYPE_CHECKING:
-    from customervalue._typing import AnyArray, FloatArray, IntArray
+    from customervalue._typing import AnyArray, BoolArray, FloatArray, IntArray
 
 __all__ = ["Purchases", "read"]
 
@@ -70,6 +71,8 @@ def read(log: Any, customer: str, category: str, value: str | None) -> Purchases
     >>> bought.customers[bought.customer].tolist(), bought.times.tolist()
     (['a', 'b'], [1.0, 2.0])
     """
+    if customer == category:
+        raise invalid("category", f"`customer` and `category` must be two columns, and both are {customer!r}")
     names = {"customer": customer, "category": category} | ({} if value is None else {"value": value})
     columns, _ = _columns.read(log, names, {})
     checker = Checker("the log")
@@ -94,10 +97,7 @@ def _coded(checker: Checker, name: str, values: Any) -> tuple[IntArray, AnyArray
     array = checker.column(name, values)
     if array is None or array.size == 0:
         return None
-    if array.dtype.kind == "O":
-        missing = np.array([v is None or bool(v != v) for v in array.tolist()])
-    else:
-        missing = np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.size, dtype=np.bool_)
+    missing = _missing(array)
     if np.any(missing):
         checker.rows(name, missing, f"`{name}` must not be missing", {}, "Leave these rows out, or name them.")
         return None
@@ -106,6 +106,24 @@ def _coded(checker: Checker, name: str, values: Any) -> tuple[IntArray, AnyArray
     except TypeError:
         checker.add(name, f"`{name}` must hold values that can be put in order", "Make them all text, or all numbers.")
         return None
+
+
+def _missing(array: AnyArray) -> BoolArray:
+    """Where an id is None, NaN, NaT or a library's own mark of a missing value."""
+    if array.dtype.kind in "mM":
+        return np.isnat(array)
+    if array.dtype.kind == "f":
+        return np.isnan(array)
+    if array.dtype.kind == "O":
+        return np.array([_differs_from_itself(v) for v in array])
+    return np.zeros(array.size, dtype=np.bool_)
+
+
+def _differs_from_itself(value: Any) -> bool:
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # pandas.NA is neither equal to anything nor different from it
+        return True
 
 
 def _present(codes: IntArray, labels: AnyArray) -> tuple[AnyArray, IntArray]:

@@ -34,6 +34,11 @@ class RFMCuts(Table):
     frequency, monetary : ndarray of float64, shape (bins - 1,)
         Ascending: at least the first for a 2, at least the last for the best score.
 
+    Notes
+    -----
+    Where nobody of the base that the cuts were learned from can have a score, as too many are alike, the cut is
+    infinite (of recency -infinite, "at most"), a dash in the table: nobody of another base gets that score either.
+
     Examples
     --------
     >>> cuts = RFMCuts(np.array([4.0, 26.0]), np.array([1.0, 3.0]), np.array([20.0, 80.0]))
@@ -58,7 +63,9 @@ class RFMCuts(Table):
 
     def _table(self) -> Mapping[str, AnyArray]:
         score = np.arange(2, self.bins + 1)
-        return {"score": score, "recency": self.recency[::-1], "frequency": self.frequency, "monetary": self.monetary}
+        columns = {"recency": self.recency[::-1], "frequency": self.frequency, "monetary": self.monetary}
+        shown = {name: np.where(np.isfinite(column), column, np.nan) for name, column in columns.items()}
+        return {"score": score, **shown}
 
 
 def learn(column: FloatArray, bins: int, weights: FloatArray | None, *, low_is_good: bool) -> FloatArray:
@@ -97,9 +104,8 @@ def learn(column: FloatArray, bins: int, weights: FloatArray | None, *, low_is_g
         ordered, below = worth[order], np.cumsum(weights[order])
         places = np.searchsorted(below * bins, np.arange(1, bins) * below[-1])
         least = np.searchsorted(ordered, ordered[places], side="right")
-    # Nobody is better than the best: then the next number there is.
-    beyond = np.nextafter(ordered[-1], np.inf)
-    cuts = np.where(least < ordered.size, ordered[np.minimum(least, ordered.size - 1)], beyond)
+    # Nobody is better than the best: then the score is out of reach.
+    cuts = np.where(least < ordered.size, ordered[np.minimum(least, ordered.size - 1)], np.inf)
     return np.asarray(-cuts[::-1] if low_is_good else cuts) + 0.0
 
 
@@ -143,13 +149,10 @@ def check_cuts(checker: Checker, cuts: Any, bins: int | None) -> RFMCuts | None:
         checker.add("cuts", rule, "Those of other scores will do: cuts=scores.cuts.")
         return None
     own = Checker("the cuts")
-    columns = {name: own.numbers(name, cuts[name]) for name in DIMENSIONS}
-    for name, column in columns.items():
-        if column is not None:
-            falls = np.append(False, column[1:] < column[:-1])[: column.size]
-            own.rows(name, falls, f"the cuts of `{name}` must ascend", {name: column})
+    columns = {name: _ascending(own, name, cuts[name]) for name in DIMENSIONS}
     if len(set(own.sizes.values())) > 1:
-        own.same_length()
+        listed = ", ".join(f"{name} {size:,}" for name, size in own.sizes.items())
+        own.add("cuts", f"`cuts` must be equally many of each, and are {listed}")
     count = next(iter(own.sizes.values()), 0)
     if not own.problems and not 1 <= count < MOST_BINS:
         own.add("cuts", f"`cuts` must be 1 to {MOST_BINS - 1} of each, and are {count}")
@@ -157,3 +160,19 @@ def check_cuts(checker: Checker, cuts: Any, bins: int | None) -> RFMCuts | None:
         own.add("bins", f"{count} cuts make {count + 1} scores, and `bins` is {bins}", "Leave `bins` out.")
     checker.problems.extend(own.problems)
     return None if own.problems else RFMCuts(**{name: np.asarray(column) for name, column in columns.items()})
+
+
+def _ascending(checker: Checker, name: str, cuts: Any) -> FloatArray | None:
+    """Cuts of one dimension; those that nobody reaches are infinite, or None as JSON has it."""
+    column = checker.column(name, cuts)
+    if column is None:
+        return None
+    beyond = -np.inf if name == "recency" else np.inf
+    unreached = np.array([cut is None or cut == beyond for cut in column.tolist()], dtype=np.bool_)
+    finite = checker.numbers(name, column, ignore=unreached)
+    if finite is None:
+        return None
+    values = np.where(unreached, beyond, finite)
+    falls = np.append(False, values[1:] < values[:-1])[: values.size]
+    checker.rows(name, falls, f"the cuts of `{name}` must ascend", {name: values})
+    return values

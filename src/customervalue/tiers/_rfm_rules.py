@@ -133,6 +133,9 @@ def check_rules(checker: Checker, rules: Any, bins: int) -> dict[str, list[dict[
         rule = f"`rules` must be a mapping of name to rule or 'standard', and is {type(rules).__name__} {rules!r}"
         checker.add("rules", rule, 'For example {"best": {"recency": (4, 5), "frequency": (4, 5)}, ...}.')
         return {}
+    unnamed = [name for name in rules if not isinstance(name, str)]
+    if unnamed:
+        checker.add("rules", f"names of segments must be texts, and {unnamed[0]!r} is a {type(unnamed[0]).__name__}")
     return {str(name): _boxes(checker, str(name), rule, bins) for name, rule in rules.items()}
 
 
@@ -154,13 +157,17 @@ def _boxes(checker: Checker, name: str, rule: Any, bins: int) -> list[dict[str, 
 
 
 def _range(checker: Checker, name: str, key: str, asked: Any, bins: int) -> tuple[int, int] | None:
-    pair = (asked, asked) if isinstance(asked, (int, np.integer)) and not isinstance(asked, bool) else asked
-    whole = isinstance(pair, Sequence) and len(pair) == 2 and all(isinstance(end, (int, np.integer)) for end in pair)
+    pair = (asked, asked) if _is_score(asked) else asked
+    whole = isinstance(pair, Sequence) and len(pair) == 2 and all(_is_score(end) for end in pair)
     if whole and 1 <= pair[0] <= pair[1] <= bins:
         return int(pair[0]), int(pair[1])
     rule = f"{key} of {name!r} must be a score or a pair (lowest, highest) within 1 to {bins}, and is {asked!r}"
     checker.add("rules", rule)
     return None
+
+
+def _is_score(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def memberships(rules: Mapping[str, Sequence[Mapping[str, tuple[int, int]]]], bins: int) -> BoolArray:

@@ -67,7 +67,8 @@ def concentration(
     level : float
         Of the intervals, between 0 and 1.
     bootstrap : int
-        Resamples for intervals that are shown with the result; 0 for none. `interval` gives any of them later.
+        Resamples for intervals that are shown with the result, 100 or more; 0 for none. `interval` gives any of them
+        later.
     rng : numpy.random.Generator or int, optional
         Source of randomness for them; an int seeds one.
     currency : str, optional
@@ -105,7 +106,7 @@ def concentration(
     values = checker.numbers("value", value)
     counts = None if weights is None else checker.counts("weights", weights, "Weights count identical customers.")
     sure = checker.attempt(check_level, level)
-    resamples = checker.attempt(check_resamples, bootstrap)
+    resamples = checker.attempt(lambda n: check_resamples(n, "bootstrap"), bootstrap)
     checker.attempt(check_currency, currency)
     checker.same_length()
     if counts is not None and counts.size and not np.any(counts):

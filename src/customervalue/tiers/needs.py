@@ -13,7 +13,7 @@ from customervalue._tables import Table
 from customervalue.errors import invalid
 from customervalue.estimation.draws import check_level
 from customervalue.tiers._currency import check_currency, in_words
-from customervalue.tiers._needs_likeness import Likeness, likeness, suggest
+from customervalue.tiers._needs_likeness import Likeness, likeness, moved, suggest
 from customervalue.tiers._needs_log import Purchases, read
 from customervalue.units import check_number
 
@@ -71,9 +71,11 @@ class NeedSuggestions(Table):
     because : ndarray, shape (s,)
         The customer's own category whose buyers make this one most likely: those are "customers like him".
     probability, low, high : ndarray of float64, shape (s,)
-        Share of them who buy it, drawn towards the share of everybody, and its interval.
+        Share of those among them who buy as many other categories as he does, drawn towards `expected`; its interval.
+    expected : ndarray of float64, shape (s,)
+        Share of all customers who buy as many other categories as he does, whichever these are.
     lift : ndarray of float64, shape (s,)
-        The probability over the share of everybody who buys it.
+        The probability over the expected share.
     support : ndarray of int64, shape (s,)
         Customers who buy both.
     of : ndarray of int64, shape (s,)
@@ -87,8 +89,8 @@ class NeedSuggestions(Table):
     >>> found = needs_met(log, customer="customer", category="category", min_support=2, prior_strength=2.0)
     >>> found.suggestions
     Suggestions: 1
-      customer  category  because  probability  low     high    lift  support  of  value
-      3         milk      tea      0.56         0.1636  0.9122  1.4   2        3   -
+      customer  category  because  probability  low     high    expected  lift  support  of  value
+      3         milk      tea      0.56         0.1636  0.9122  0.4       1.4   2        3   -
     """
 
     customer: AnyArray
@@ -97,6 +99,7 @@ class NeedSuggestions(Table):
     probability: FloatArray
     low: FloatArray
     high: FloatArray
+    expected: FloatArray
     lift: FloatArray
     support: IntArray
     of: IntArray
@@ -211,12 +214,19 @@ def needs_met(
 
     Notes
     -----
-    Of the c_i customers who buy category i, c_ij buy j as well. The probability that a customer who buys i buys j has
-    a beta prior with mean c_j / n, the share of everybody, and strength m; its posterior has mean
-    (c_ij + m c_j / n) / (c_i + m). Few customers behind a pair leave it near the share of everybody, and with it the
-    lift near 1. The strength that is learned is the one for which the counts c_ij vary as much as they do (moments of
-    beta-binomial counts, all pairs together). A category is suggested if its lift is above 1; of the customer's own
-    categories the one that makes it most likely speaks for it, which flatters the best of many a little.
+    Who buys much buys more of everything, so any two categories have more customers in common than chance would give
+    them. That is not a common need. A customer is therefore compared with customers of like breadth: of those who buy b
+    categories beside j, a share q_j(b) buys j. If needs had nothing to do with one another and customers differed in
+    activity only, b would say all there is to know (exactly so in the Rasch model [2]_), and of the c_i customers who
+    buy category i, the sum of their q_j(b) would buy j as well. Over c_i this is the expected share e_ij.
+
+    The share among the buyers of i has a beta prior with this mean and strength m; its posterior has mean
+    (c_ij + m e_ij) / (c_i + m), with c_ij the customers of both. Few customers behind a pair leave it near the expected
+    share, and with it the lift near 1. The strength that is learned is the one for which the counts c_ij vary as much
+    as they do (moments of beta-binomial counts, all pairs together). For a customer of breadth b the odds of q_j(b) are
+    multiplied by the ratio of the odds of this mean to those of e_ij. A category is suggested if that ratio is above 1;
+    of the customer's own categories the one that makes it most likely speaks for it, which flatters the best of many a
+    little. Breadths that fewer than 30 customers have or exceed are put together with the next lower one.
 
     The probability is that of customers like him, of whom some have been asked already. What a customer who has not
     bought it so far would do is for a test to say; take the value as an upper bound and as a way to rank.
@@ -228,6 +238,8 @@ def needs_met(
     ----------
     .. [1] DuMouchel (1999), "Bayesian data mining in large frequency tables", The American Statistician 53(3),
        177-190: why counts of pairs are drawn towards independence, there with a gamma prior.
+    .. [2] Tjur (1982), "A connection between Rasch's item analysis model and a multiplicative Poisson model",
+       Scandinavian Journal of Statistics 9(1), 23-30: the Rasch model given each total.
 
     Examples
     --------
@@ -272,7 +284,7 @@ def _categories(bought: Purchases, like: Likeness) -> CategoryNeeds:
     return CategoryNeeds(
         category=bought.categories,
         buyers=like.buyers.astype(np.int64),
-        share=like.base,
+        share=like.buyers / bought.customers.size,
         purchases=np.bincount(bought.category, bought.times, size).astype(np.int64),
         value_per_buyer=spend,
     )
@@ -286,27 +298,32 @@ def _suggestions(
     found = suggest(bought, like, None if bought.spend is None else kinds.value_per_buyer, k, support)
     because, chosen = found["because"], found["category"]
     # Many customers have the same pair of categories: each is looked at once.
-    pairs, place = np.unique(because * bought.categories.size + chosen, return_inverse=True)
-    first, second = np.divmod(pairs, bought.categories.size)
-    alpha, beta, both = like.posterior(first, second)
-    chance = alpha / (alpha + beta)
+    size = bought.categories.size
+    pairs = np.repeat(np.arange(size), np.diff(like.both.indptr)) * size + like.both.indices
+    asked, place = np.unique(because * size + chosen, return_inverse=True)
+    behind = np.searchsorted(pairs, asked)
+    alpha, beta, usual = like.posterior(behind)
+    own = like.usual[chosen, like.stratum[found["customer"]]]
     tail = 0.5 - 0.5 * level
+    shares = (alpha / (alpha + beta), betaincinv(alpha, beta, tail), betaincinv(alpha, beta, 1 - tail))
+    chance, low, high = (moved(share[place], usual[place], own) for share in shares)
     return NeedSuggestions(
         customer=bought.customers[found["customer"]],
         category=bought.categories[chosen],
         because=bought.categories[because],
-        probability=chance[place],
-        low=np.asarray(betaincinv(alpha, beta, tail), dtype=np.float64)[place],
-        high=np.asarray(betaincinv(alpha, beta, 1 - tail), dtype=np.float64)[place],
-        lift=(chance / like.base[second])[place],
-        support=both.astype(np.int64)[place],
+        probability=chance,
+        low=low,
+        high=high,
+        expected=own,
+        lift=chance / own,
+        support=like.both.data[behind].astype(np.int64)[place],
         of=like.buyers[because].astype(np.int64),
-        value=chance[place] * kinds.value_per_buyer[chosen],
+        value=chance * kinds.value_per_buyer[chosen],
     )
 
 
 def _whole(name: str, n: Any) -> int:
-    value = check_number(name, n)
+    value = math.nan if isinstance(n, (bool, np.bool_)) else check_number(name, n)
     if not (math.isfinite(value) and value >= 1 and value == math.floor(value)):
         raise invalid(name, f"`{name}` must be a whole number, 1 or more, and is {n!r}")
     return int(value)

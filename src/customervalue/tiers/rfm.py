@@ -210,8 +210,8 @@ def rfm_scores(
     Raises
     ------
     InvalidInputError
-        If a column is missing or holds something else than finite numbers, the summary has no monetary value, or cuts
-        do not ascend or match `bins`.
+        If a column is missing or holds something else than finite numbers, recency or frequency is negative, the
+        summary has no monetary value, or cuts do not ascend or match `bins`.
 
     Notes
     -----
@@ -246,7 +246,11 @@ def rfm_scores(
         {"recency": recency, "frequency": frequency, "monetary": monetary},
         {"customer_id": customer_id, "weights": weights},
     )
-    values = {name: checker.numbers(name, columns[name]) for name in DIMENSIONS}
+    values = {
+        "recency": checker.amounts("recency", columns["recency"], "It is the time since the last purchase."),
+        "frequency": checker.amounts("frequency", columns["frequency"]),
+        "monetary": checker.numbers("monetary", columns["monetary"]),
+    }
     counts = columns.get("weights")
     weight = None if counts is None else checker.counts("weights", counts, "Weights count identical customers.")
     identity = columns.get("customer_id")
@@ -338,7 +342,7 @@ class RFMSegments(Table):
         }
 
 
-def rfm_segments(scores: RFMScores, rules: Any = None) -> RFMSegments:
+def rfm_segments(scores: RFMScores, rules: Any) -> RFMSegments:
     """Name segments by their scores.
 
     Parameters
