@@ -40,11 +40,12 @@ print("\nWithin the survey: each customer predicted from the others.\n")
 
 def fit(x: dict, y: np.ndarray):  # noqa: ANN201
     """A fit, as a function of features that gives the mean wallet and its interval."""
-    fitted = wallet.WalletRegression.fit(x, y)
-    return lambda new: (fitted.wallet(new), *fitted.interval(new, level=0.9))
+    fitted = wallet.WalletRegression.fit(x, y, own_spend=x["own"], names=list(features))
+    return lambda new: (fitted.wallet(new, new["own"]), *fitted.interval(new, new["own"], level=0.9))
 
 
-predicted, low, high = wallet.cross_validate(fit, answered, truth[survey], folds=10, rng=1)
+columns = answered | {"own": own[survey]}
+predicted, low, high = wallet.cross_validate(fit, columns, truth[survey], folds=10, rng=1)
 print(wallet.calibration_table(predicted, truth[survey], bins=5, low=low, high=high))
 
 print("\nThe rest, who were not asked, and what is so.\n")

@@ -18,9 +18,9 @@ frontier = wallet.WalletFrontier.fit(features, spend, quantile=(0.8, 0.9), boots
 print(frontier)
 
 print("\nJudged by customers that it has not seen.\n")
-check = wallet.WalletFrontier.cross_validate(features, spend, quantile=(0.8, 0.9), rng=1)
-print(check.score)
-print(check.coverage)
+score, coverage = wallet.WalletFrontier.cross_validate(features, spend, quantile=(0.8, 0.9), rng=1)
+print(score)
+print(coverage)
 
 print("\nThe customers with the most headroom at the 0.9 quantile. This is what we could sell, not what they spend.\n")
 headroom = frontier.headroom(features, spend)[:, 1]

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from customervalue.errors import InvalidInputError, Problem
+from customervalue.errors import InvalidInputError, Problem, invalid
+from customervalue.units import check_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from customervalue._typing import AnyArray, BoolArray, FloatArray
 
-__all__ = ["LARGEST", "Checker"]
+__all__ = ["LARGEST", "Checker", "check_whole", "is_missing"]
 
 #: Beyond this, whole numbers have no place in a float.
 LARGEST = 2**53
 
 A = TypeVar("A")
 R = TypeVar("R")
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value stands for none: None, NaN, or the NA of a library, which answers every comparison with NA.
+
+    Examples
+    --------
+    >>> is_missing(None), is_missing(float("nan")), is_missing(0)
+    (True, True, False)
+    """
+    if value is None:
+        return True
+    differs = value != value
+    return not isinstance(differs, (bool, np.bool_)) or bool(differs)
 
 
 class Checker:
@@ -115,7 +131,9 @@ class Checker:
         """Columns of one length, and at least one row."""
         if len(set(self.sizes.values())) > 1:
             listed = ", ".join(f"{name} {size:,}" for name, size in self.sizes.items())
-            self.add("columns", f"all columns must have the same length, and have {listed}")
+            rule = f"all columns must have the same length, and have {listed}"
+            if all(problem.rule != rule for problem in self.problems):  # it may be looked at more than once
+                self.add("columns", rule)
         elif self.sizes and not all(self.sizes.values()):
             self.add("columns", "there must be at least one customer, and there is none")
 
@@ -177,10 +195,24 @@ class Checker:
         """Objects that mean numbers (Decimal, None, a library's own NA) as floats; text is not a number."""
         if array.dtype.kind == "O" and not any(isinstance(v, (str, bytes)) for v in array.flat):
             try:
-                listed = [np.nan if v is None or v != v else float(v) for v in array.flat]
+                listed = [np.nan if is_missing(v) else float(v) for v in array.flat]
                 return np.array(listed, dtype=np.float64).reshape(array.shape)
             except (TypeError, ValueError):
                 pass
         advice = "Missing values and text must be dealt with before."
         self.add(name, f"`{name}` must hold numbers, and holds {array.dtype}", advice)
         return None
+
+
+def check_whole(argument: str, value: Any, least: int) -> int:
+    """Return `value` if it is a whole number and not less than `least`, raise otherwise.
+
+    Examples
+    --------
+    >>> check_whole("folds", 5.0, 2)
+    5
+    """
+    number = check_number(argument, value)
+    if not (math.isfinite(number) and number == math.floor(number) and number >= least):
+        raise invalid(argument, f"`{argument}` must be a whole number, {least} or more, and is {value!r}")
+    return int(number)

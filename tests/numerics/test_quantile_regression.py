@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from customervalue.errors import InvalidInputError
+from customervalue.errors import ConvergenceError, InvalidInputError
 from customervalue.numerics import quantile_regression as module
 from customervalue.numerics.quantile_regression import QuantileProblem, linear_program, pinball, quantile_regression
 
@@ -111,6 +111,35 @@ def test_what_is_not_proven_is_left_to_the_linear_program(monkeypatch: pytest.Mo
     expected = quantile_regression(x, y, 0.7)
     monkeypatch.setattr(module._Task, "proves", lambda *_: False)
     assert quantile_regression(x, y, 0.7) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("enormous", [1e6, 1e12, 1e16])
+@pytest.mark.usefixtures("no_fallback")
+def test_one_enormous_value_does_not_move_the_fit(enormous: float) -> None:
+    x, y = case(200, 3, 7, "plain")
+    moderate = y.copy()
+    y[3], moderate[3] = enormous, 1e4
+    for q in (0.5, 0.9):
+        assert quantile_regression(x, y, q) == pytest.approx(quantile_regression(x, moderate, q), rel=1e-9)
+
+
+@pytest.mark.usefixtures("no_fallback")
+def test_wild_values_as_the_linear_program() -> None:
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        x = np.column_stack([np.ones(60), rng.integers(0, 4, (60, 3))])
+        y = np.exp(3 * rng.normal(size=60))
+        ours = quantile_regression(x, y, 0.1)
+        assert loss(x, y, 0.1, ours) <= loss(x, y, 0.1, linear_program(x, y, 0.1)) * (1 + 1e-10)
+
+
+def test_the_linear_program_knows_its_unit_and_its_limits() -> None:
+    x, y = case(300, 3, 8, "plain")
+    tiny = linear_program(x, 1e-12 * y, 0.8)
+    assert tiny == pytest.approx(1e-12 * linear_program(x, y, 0.8), rel=1e-9)
+    x[:, 1] = 1e11 + 20 * x[:, 1]
+    with pytest.raises(ConvergenceError, match="its numbers are of too different sizes"):
+        linear_program(x, y + x[:, 1] - 1e11, 0.8)
 
 
 # ---- what must hold of any

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import t
 
 from customervalue.errors import InvalidInputError
-from customervalue.wallet import ShareRegression, calibration_table, cross_validate
+from customervalue.wallet import ShareRegression, WalletRegression, calibration_table, cross_validate
 
 
 def nothing(features: Any, target: Any) -> Any:
@@ -95,6 +95,26 @@ def test_cross_validation_of_a_share_regression_is_repeatable() -> None:
     )
     np.testing.assert_array_equal(one, other)
     assert np.all((one > 0) & (one < 1))
+
+
+def test_what_fit_gives_is_checked() -> None:
+    x, y = np.arange(20.0)[:, None], np.arange(20.0)
+    with pytest.raises(InvalidInputError, match="must give a function of features, and gave a int"):
+        cross_validate(lambda *_: 3, x, y, 4, 1)  # type: ignore[arg-type, return-value]
+    with pytest.raises(InvalidInputError, match=r"must predict each of 5 customers, and gave shape \(\)"):
+        cross_validate(lambda *_: lambda _: 3.0, x, y, 4, 1)
+
+
+def test_own_spend_goes_along() -> None:
+    rng = np.random.default_rng(1)
+    own = rng.lognormal(3, 0.5, 60)
+    columns, wallet = {"log own": np.log(own), "own": own}, own * rng.uniform(1, 3, 60)
+
+    def fit(x: Any, y: Any) -> Any:
+        model = WalletRegression.fit(x, y, own_spend=x["own"], names=["log own"])
+        return lambda new: model.wallet(new, own_spend=new["own"])
+
+    assert np.all(cross_validate(fit, columns, wallet, 5, 1) >= own)
 
 
 def test_input_checks() -> None:

@@ -72,6 +72,14 @@ ONE = Mean()
         ({"features": {"size": SIZE, "c": np.full(60, 7)}}, r"feature 'c' is constant \(7\)"),
         ({"features": {"a": SIZE, "b": 3 - 2 * SIZE}}, "feature 'b' is a linear combination of 'a'"),
         ({"features": {"size": SIZE, "spend": 2 * SPEND + 1}}, "feature 'spend' is `own_spend` itself, or a linear"),
+        (
+            {"features": {"size": SIZE, "log": 1 - 3 * np.log(SPEND)}},
+            "feature 'log' is the logarithm of `own_spend`, or",
+        ),
+        (
+            {"features": {"intercept": SIZE}},
+            "no feature may be called 'intercept'.\n     The intercept is added for you",
+        ),
         ({"features": {}}, "must have at least one column, and has none"),
         ({"features": np.empty((60, 0))}, "must have at least one columns, and has 0"),
         ({"features": SIZE}, r"a table, one row per customer, and has shape \(60,\)"),
@@ -107,6 +115,8 @@ def test_everything_is_said_at_once() -> None:
         fit(own_spend=-SPEND, quantile=2, bootstrap=-1, scale="x", regressor=3)
     # A regressor cannot be made for a quantile that is none.
     assert [problem.argument for problem in caught.value.problems] == ["quantile", "bootstrap", "own_spend", "scale"]
+    with pytest.raises(InvalidInputError, match=r"2 problems .*(\n.*)*negative.*(\n.*)*feature 'c' is constant"):
+        fit(features={"size": SIZE, "c": np.ones(60)}, own_spend=-SPEND)
 
 
 def test_a_sample_too_small_for_its_features() -> None:
@@ -122,8 +132,38 @@ def test_a_frontier_that_follows_single_customers_is_said_so() -> None:
 
 
 def test_a_frontier_below_zero_is_said() -> None:
-    with pytest.warns(AssumptionWarning, match=r"below zero, and is 0, for 20.0% .*scale=\"log\""):
-        WalletFrontier.fit(np.arange(20)[:, None], np.arange(20) ** 2, 0.5)
+    with pytest.warns(AssumptionWarning, match=r"below zero, and is 0, for 15.0% .*scale=\"log\""):
+        WalletFrontier.fit(np.arange(20)[:, None], (np.arange(20) + [1, -1] * 10) ** 2, 0.5)
+
+
+@pytest.mark.filterwarnings("ignore:the frontier would be below zero")
+@pytest.mark.parametrize("disguise", [lambda s: s // 10, np.log1p, lambda s: -np.sqrt(s)])
+def test_own_spend_in_disguise_is_said(disguise: Any) -> None:
+    with pytest.warns(
+        AssumptionWarning, match=r"in the order of `own_spend` \(rank correlation\): 'x2' \(-?(0.999\d|1.0000)"
+    ):
+        WalletFrontier.fit(np.column_stack([SIZE, disguise(SPEND)]), SPEND, 0.8)
+
+
+def test_a_frontier_of_no_spend_is_said() -> None:
+    zeros = np.where(np.arange(60) % 10 < 7, 0, SPEND)
+    with pytest.warns(AssumptionWarning, match=r"comes out as 0 for .*\n?.*only 30.0% of all buy anything"):
+        fit(own_spend=zeros, quantile=0.5)
+    smallest = f"{zeros[zeros > 0].min():g}"
+    with pytest.warns(AssumptionWarning, match=f"comes out as {smallest}, the smallest positive spend, for"):
+        fit(own_spend=zeros, quantile=0.5, scale="log")
+
+
+def test_extrapolation_is_said() -> None:
+    frontier = fit(bootstrap=50, rng=1)
+    message = r"1 of 2 customers lies far beyond .*: 'size' above \d+.* \(1\)"
+    far = {"size": [20, 500]}
+    with pytest.warns(AssumptionWarning, match=message):
+        frontier.wallet(far)
+    with pytest.warns(AssumptionWarning, match=message):
+        frontier.headroom(far, [1, 2])
+    with pytest.warns(AssumptionWarning, match=message):
+        frontier.interval(far)
 
 
 def test_a_regressor_of_another_loss_is_said() -> None:
@@ -159,7 +199,7 @@ def test_intervals_need_refits() -> None:
 
 
 def test_a_frontier_beyond_any_number() -> None:
-    with pytest.raises(InvalidInputError, match="beyond any number for some customers"):
+    with pytest.raises(InvalidInputError, match=r"beyond any number for 1 of 1 customers \(first: row 0\)"):
         WalletFrontier([[1, 1]], ["size"], scale="log").wallet([[1e4]])
 
 
@@ -167,6 +207,8 @@ def test_cross_validation_says_what_is_wrong() -> None:
     for folds in (1, 2.5):
         with pytest.raises(InvalidInputError, match="`folds` must be a whole number, 2 or more"):
             WalletFrontier.cross_validate(GOOD["features"], SPEND, folds=folds)
+    with pytest.raises(InvalidInputError, match="`folds` must not exceed the 60 customers, and is 61"):
+        WalletFrontier.cross_validate(GOOD["features"], SPEND, 0.8, folds=61)
     rare = {"size": SIZE, "rare": np.arange(60) == 3}
     with pytest.raises(InvalidInputError, match=r"the customers outside part \d of 5:\n.*'rare' is constant"):
         WalletFrontier.cross_validate(rare, SPEND, 0.8, rng=1)
@@ -175,6 +217,10 @@ def test_cross_validation_says_what_is_wrong() -> None:
 def test_parts_must_fit_together() -> None:
     with pytest.raises(InvalidInputError, match=r"shape \(1, 3\), and has \(1, 2\)"):
         WalletFrontier([[1, 2]], ["a", "b"])
+    with pytest.raises(InvalidInputError, match="'a' occurs more than once"):
+        WalletFrontier([[1, 2, 3]], ["a", "a"])
+    with pytest.raises(InvalidInputError, match="no feature may be called 'intercept'"):
+        WalletFrontier([[1, 2]], ["intercept"])
     with pytest.raises(InvalidInputError, match="either `coefficients` or `regressors` must be given"):
         WalletFrontier(None, ["a"])
     with pytest.raises(InvalidInputError, match="either `coefficients` or `regressors` must be given"):
@@ -191,7 +237,7 @@ def test_dictionaries_that_are_of_no_frontier() -> None:
         (3, "must be a dictionary that `to_dict` of a WalletFrontier gave"),
         (good | {"model": "NBD"}, "must be a dictionary that `to_dict` of a WalletFrontier gave"),
         (good | {"version": 9}, "version 9 of the dictionary is unknown"),
-        ({k: v for k, v in good.items() if k != "names"}, "is incomplete: 'names'"),
+        ({k: v for k, v in good.items() if k != "names"}, "is incomplete or damaged: 'names'"),
     ):
         with pytest.raises(InvalidInputError, match=message):
             WalletFrontier.from_dict(data)  # type: ignore[arg-type]

@@ -68,6 +68,12 @@ def test_the_same_customers_overlap() -> None:
     assert found.verdict == "The rest are much like the surveyed in these features."
 
 
+def test_few_of_the_rest_have_no_mean() -> None:
+    rng = np.random.default_rng(1)
+    found = overlap(rng.normal(size=(100, 1)), [[1.0]])
+    assert found.verdict == "None lies far from the surveyed; 1 of the rest are too few to compare means."
+
+
 def test_verdicts() -> None:
     surveyed, rest = both()
     assert "much like" in overlap(surveyed, rest).verdict

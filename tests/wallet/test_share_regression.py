@@ -201,6 +201,27 @@ def test_order_of_customers_changes_no_mean() -> None:
     np.testing.assert_allclose(other.share(features), one.share(features), rtol=1e-10)
 
 
+def test_order_of_customers_changes_no_interval() -> None:
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=60)
+    share = rng.binomial(4, 1 / (1 + np.exp(-x))) / 4
+    places = [[0.5], [1.0], [-2.0]]
+    one = ShareRegression.fit(x[:, None], share).interval(places)
+    for _ in range(3):
+        rows = rng.permutation(60)
+        np.testing.assert_allclose(ShareRegression.fit(x[rows, None], share[rows]).interval(places), one, rtol=1e-8)
+
+
+def test_very_many_rows_in_turn_hold_what_they_say() -> None:
+    rng = np.random.default_rng(1)
+    kind = np.tile([0, 1], 20_500)
+    mean = 1 / (1 + np.exp(-0.5 * rng.normal(size=kind.size)))
+    x, size = np.column_stack([np.log(mean / (1 - mean)), kind]), np.where(kind == 0, 200.0, 2.0)
+    share = rng.beta(size * mean, size * (1 - mean))
+    low, high = ShareRegression.fit(x, share).interval(x)
+    assert np.mean((low <= share) & (share <= high)) == pytest.approx(0.9, abs=0.01)
+
+
 def test_a_share_of_0_and_1_only_is_a_logit_and_its_interval_says_so() -> None:
     rng = np.random.default_rng(5)
     features = rng.normal(size=(300, 1))

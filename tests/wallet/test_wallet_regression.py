@@ -90,6 +90,39 @@ def test_spread_sums_equal_naive_ones(values: list[float], least: list[float]) -
     assert spread.mean_exp() == pytest.approx(np.average(np.exp(values), weights=weights))
 
 
+def test_error_of_the_factor_by_a_bootstrap() -> None:
+    features, wallet, own = survey(n=400)
+    rng = np.random.default_rng(1)
+    refits = [
+        np.log(WalletRegression.fit(features[rows], wallet[rows], own_spend=own[rows]).elsewhere_factor)
+        for rows in rng.integers(0, 400, (200, 400))
+    ]
+    covariance = WalletRegression.fit(features, wallet, own_spend=own).linear.covariance
+    assert covariance.shape == (5, 5)
+    assert np.sqrt(covariance[-1, -1]) == pytest.approx(np.std(refits), rel=0.15)
+
+
+@pytest.mark.filterwarnings("ignore:.*where nobody was surveyed")
+def test_draws_vary_in_all_that_was_estimated() -> None:
+    features, wallet, _ = survey(n=150)
+    model = WalletRegression.fit(features, wallet)
+    totals = np.log(model.draws(np.tile(features, (40, 1)), 600, rng=1).sum(axis=1))
+    rng = np.random.default_rng(2)
+    refits = [
+        np.log(WalletRegression.fit(features[rows], wallet[rows]).wallet(features).sum())
+        for rows in rng.integers(0, 150, (200, 150))
+    ]
+    assert np.std(totals) == pytest.approx(np.std(refits), rel=0.2)
+
+
+def test_uneven_weights_do_not_refuse_a_level() -> None:
+    features, wallet, _ = survey(n=60)
+    weights = np.ones(60)
+    weights[np.argmin(wallet / np.exp(0.7 * features[:, 0]))] = 30
+    low, high = WalletRegression.fit(features[:, :1], wallet, weights=weights).interval(features[:, :1], level=0.9)
+    assert np.all((low > 0) & (high < np.inf))
+
+
 # --- properties
 
 
@@ -188,6 +221,39 @@ def test_round_trips() -> None:
 
 
 # --- input checks
+
+
+def test_wallets_beyond_any_number() -> None:
+    features, wallet, own = survey()
+    model = WalletRegression.fit(features, wallet)
+    far = 1e5 * np.abs(features[:3])
+    for call in (model.wallet, model.interval, lambda x: model.draws(x, 3, 1), lambda x: model.wallet(x, own[:3])):
+        with (
+            pytest.warns(AssumptionWarning, match="where nobody was surveyed"),
+            pytest.raises(InvalidInputError, match="the wallet is beyond any number for 3 of 3 customers"),
+        ):
+            call(far)
+
+
+def test_dictionaries_of_something_else() -> None:
+    features, wallet, _ = survey()
+    good = WalletRegression.fit(features, wallet).to_dict()
+    for data, message in (
+        (3, "must be a dictionary that `to_dict` of a WalletRegression gave"),
+        ({"a": 1}, "must be a dictionary that `to_dict` of a WalletRegression gave"),
+        (good | {"model": "ShareRegression"}, "must be a dictionary that `to_dict` of a WalletRegression gave"),
+        (good | {"version": 9}, "version 9 of the dictionary is unknown"),
+        ({k: v for k, v in good.items() if k != "linear"}, "is incomplete or damaged: 'linear'"),
+        (good | {"more": 1}, "is incomplete or damaged"),
+    ):
+        with pytest.raises(InvalidInputError, match=message):
+            WalletRegression.from_dict(data)  # type: ignore[arg-type]
+
+
+def test_a_feature_called_intercept() -> None:
+    features, wallet, _ = survey()
+    with pytest.raises(InvalidInputError, match="no feature may be called 'intercept'"):
+        WalletRegression.fit({"intercept": features[:, 0]}, wallet)
 
 
 def test_wallets_of_nothing_are_named() -> None:

@@ -17,10 +17,12 @@ __all__ = ["QuantileProblem", "Vertex", "linear_program", "pinball", "quantile_r
 
 #: Up to this many rows, all take part from the start.
 _FEW = 1_000
-#: How far the values are shaken so that no two rows tie, beside their mean distance from the fit of least squares.
-_SHAKE = 1e-9
-#: Slope, beside the mean weight, that is none.
-_FLAT = 1e-9
+#: How far the values are shaken so that no two rows tie, beside how far they usually lie apart, or beside themselves.
+_SHAKE, _LEAST_SHAKE = 1e-9, 1e-13
+#: Slope that is none, beside the mean weight and the sum of weights.
+_FLAT, _FLAT_SUM = 1e-11, 1e-15
+#: Loss above the best, beside the loss, that is proof enough: of our own method, and of the linear program.
+_PROOF, _PROGRAM_PROOF = 1e-9, 1e-6
 #: Rows among which the next one that a step meets is looked for first.
 _NEAREST = 64
 #: Columns less independent than this, beside the longest, are dependent; or need the slower of two factorizations.
@@ -63,6 +65,8 @@ def quantile_regression(
     ------
     InvalidInputError
         If the columns of the design are linearly dependent, or there are fewer rows than columns.
+    ConvergenceError
+        If neither our own method nor the linear program finds a function that can be shown to be the best.
 
     References
     ----------
@@ -85,6 +89,11 @@ def quantile_regression(
 def linear_program(design: FloatArray, y: FloatArray, quantile: float, weights: FloatArray | None = None) -> FloatArray:
     """Coefficients of the same by SciPy's interior-point method on the dual linear program: slower, and independent.
 
+    Raises
+    ------
+    ConvergenceError
+        If the program is not solved, or its solution is not the best by its own dual.
+
     Examples
     --------
     >>> linear_program(np.ones((5, 1)), np.array([3.0, 1, 4, 1, 5]), 0.7).round(6)
@@ -92,14 +101,25 @@ def linear_program(design: FloatArray, y: FloatArray, quantile: float, weights: 
     """
     from scipy.optimize import linprog
 
-    w = np.ones(len(y)) if weights is None else weights
-    size = np.abs(design).max(axis=0)
-    x = design / size
+    w: FloatArray = np.ones(len(y)) if weights is None else weights
+    size, unit = np.abs(design).max(axis=0), _usual(y)
+    x, values = design / size, y / unit
     box = [(0.0, each) for each in w.tolist()]
-    found = linprog(-y, A_eq=x.T, b_eq=(1 - quantile) * (w @ x), bounds=box, method="highs-ipm")
+    found = linprog(-values, A_eq=x.T, b_eq=(1 - quantile) * (w @ x), bounds=box, method="highs-ipm")
     if found.status != 0:
         raise ConvergenceError(f"the linear program of the quantile regression was not solved: {found.message}")
-    return np.asarray(-found.eqlin.marginals / size)
+    beta, dual = np.asarray(-found.eqlin.marginals), np.asarray(found.x)
+    residual, pull = values - x @ beta, dual - (1 - quantile) * w
+    loss = w * pinball(residual, np.zeros(len(y)), quantile)
+    gap = float(np.sum(loss - pull * residual))
+    # At right angles, columns that are nearly the same cannot hide what is left of the constraints.
+    left = np.abs(_sums(_at_right_angles(x.T), pull)).max()
+    if not (gap <= _PROGRAM_PROOF * float(loss.sum() + w.sum()) and left <= _PROGRAM_PROOF * float(w.sum())):
+        raise ConvergenceError(
+            "the quantile regression was not solved: its numbers are of too different sizes. Give the columns another "
+            "origin or unit, and look for values that are not what they should be."
+        )
+    return np.asarray(beta * unit / size)
 
 
 @dataclass(frozen=True)
@@ -151,12 +171,13 @@ class QuantileProblem:
         self.size[self.size == 0] = 1.0
         self.x = _at_right_angles(self.columns / self.size[:, None])
         self.leverage: FloatArray = np.sqrt(np.einsum("ji,ji->i", self.x, self.x))
-        size = float(np.abs(y).mean()) or 1.0
+        # What least squares leaves of the values has the same vertices as the values have, with fewer digits in front;
+        # but with more where one enormous value draws the fit away from all others.
         residual = self.y - _values(self.x, _sums(self.x, self.y) / n)
-        self.scale = max(float(np.abs(residual).mean()), 1e-4 * size)
-        self.rounding = 1e-12 * size
-        # What least squares leaves of the values has the same vertices as the values have, with fewer digits in front.
-        self.shaken: FloatArray = residual + _SHAKE * self.scale * rng.uniform(-1, 1, n)
+        base = residual if _usual(residual) <= _usual(self.y) else self.y
+        scale = min(_usual(base), _usual(self.y - np.median(self.y)))
+        self.rounding: FloatArray = _LEAST_SHAKE * (np.abs(self.y) + np.abs(self.y - base))
+        self.shaken: FloatArray = base + np.maximum(_SHAKE * scale, self.rounding) * rng.uniform(-1, 1, n)
 
     def solve(self, quantile: float, weights: FloatArray | None = None, near: Vertex | None = None) -> Vertex:
         """Find the function with the smallest loss.
@@ -267,7 +288,7 @@ class _Task:
             return None
         x, y, w, q = self.of.x[:, rows], self.of.shaken[rows], self.w[rows], self.quantile
         basis = np.searchsorted(rows, start)
-        enough = _FLAT * float(w.mean())
+        enough = _FLAT * float(w.mean()) + _FLAT_SUM * float(w.sum())
         for _ in range(50 * (len(basis) + 20)):
             inverse: FloatArray = np.asarray(np.linalg.inv(x[:, basis].T), dtype=np.float64)
             residual = y - _values(x, inverse @ y[basis])
@@ -296,9 +317,21 @@ class _Task:
         slack = 1e-7 * float(w.mean())
         if np.any((at < w[rows] * (q - 1) - slack) | (at > w[rows] * q + slack)):
             return False
-        fit = _values(of.columns, beta)
-        loss = float(w @ pinball(of.y, fit, q))
-        return loss - float(pull @ (of.y - fit)) <= (_SHAKE * of.scale + of.rounding) * float(w.sum())
+        # The rows' losses less what the dual solution has for them are none below zero, and add up to the distance
+        # from the best: row by row, so that one enormous value does not hide the others.
+        residual = of.y - _values(of.columns, beta)
+        loss = w * pinball(residual, np.zeros(len(residual)), q)
+        pull[rows] = np.clip(at, w[rows] * (q - 1), w[rows] * q)
+        gap = float(np.maximum(loss - pull * residual - 10 * w * of.rounding, 0.0).sum())
+        loss[rows] = 0.0  # but for rounding
+        enough = _PROOF * float(np.minimum(loss, 100 * _usual(loss)).sum())
+        return gap <= enough + 10 * _LEAST_SHAKE * _usual(of.y) * float(w.sum())
+
+
+def _usual(values: FloatArray) -> float:
+    """Median distance from 0 of those that are not 0; 1 if all are. One enormous value does not move it."""
+    distance = np.abs(values[values != 0])
+    return float(np.median(distance)) if distance.size else 1.0
 
 
 def _values(columns: FloatArray, coefficients: FloatArray) -> FloatArray:

@@ -8,7 +8,6 @@ from customervalue.wallet._frontier_results import (
     FrontierDiagnostics,
     FrontierFit,
     FrontierScore,
-    FrontierValidation,
 )
 from customervalue.wallet._regression_linear import RegressionInference
 from customervalue.wallet.allocation import AllocationScore, allocation_gain, allocation_score, wallet_allocation
@@ -47,7 +46,6 @@ __all__ = [
     "FrontierDiagnostics",
     "FrontierFit",
     "FrontierScore",
-    "FrontierValidation",
     "MarketShareIdentity",
     "NBDDirichlet",
     "Opportunity",

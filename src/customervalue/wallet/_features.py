@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from customervalue import _columns
-from customervalue.errors import InvalidInputError
+from customervalue.errors import InvalidInputError, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,23 @@ if TYPE_CHECKING:
     from customervalue._checks import Checker
     from customervalue._typing import BoolArray, FloatArray
 
-__all__ = ["Features", "check_independent", "read_features", "with_intercept"]
+__all__ = [
+    "INTERCEPT",
+    "Features",
+    "check_independent",
+    "check_names",
+    "exponential",
+    "far_beyond",
+    "read_features",
+    "with_intercept",
+]
+
+#: What is said of the constant in tables of coefficients.
+INTERCEPT = "intercept"
+#: Beyond the range of a feature by this many times the range is far.
+_FAR_RANGE = 1.0
+#: Logarithms beyond this leave no room for what their exponentials are multiplied by.
+_LARGEST_LOG = 700.0
 
 #: A column is a combination of others where less than this share of its spread is left beside them (as in float32).
 _LEFT = 1e-7
@@ -68,7 +84,7 @@ def read_features(checker: Checker, features: Any, *, names: Sequence[str] | Non
     >>> read_features(checker, [[31, 1], [45, 0], [28, 0]]).names
     ('x1', 'x2')
     """
-    wanted = None if names is None else _texts(checker, names)
+    wanted = None if names is None else check_names(checker, names)
     if names is not None and wanted is None:
         return None
     if isinstance(features, Mapping):
@@ -80,6 +96,8 @@ def read_features(checker: Checker, features: Any, *, names: Sequence[str] | Non
     chosen = available if wanted is None else list(wanted)
     if not chosen:
         checker.add("features", "`features` must have at least one column, and has none")
+        return None
+    if wanted is None and check_names(checker, chosen) is None:
         return None
     return _of_columns(checker, features, chosen)
 
@@ -151,11 +169,46 @@ def with_intercept(matrix: FloatArray) -> FloatArray:
     return np.column_stack([np.ones(len(matrix)), matrix])
 
 
-def _texts(checker: Checker, names: Sequence[str]) -> tuple[str, ...] | None:
+def far_beyond(matrix: FloatArray, least: FloatArray, greatest: FloatArray) -> tuple[BoolArray, BoolArray]:
+    """Which values lie below and above the range of their feature by more than the range is wide; shape (n, k) each.
+
+    Examples
+    --------
+    >>> below, above = far_beyond(np.array([[9.0], [25.0]]), np.array([2.0]), np.array([8.0]))
+    >>> below.ravel(), above.ravel()
+    (array([False, False]), array([False,  True]))
+    """
+    width = _FAR_RANGE * (greatest - least)
+    return matrix < least - width, matrix > greatest + width
+
+
+def exponential(logs: FloatArray, what: str) -> FloatArray:
+    """Money from its logarithm; raises where that is beyond any number.
+
+    Examples
+    --------
+    >>> exponential(np.log([2.0, 4.0]), "the wallet").round(6)
+    array([2., 4.])
+    """
+    broken = logs > _LARGEST_LOG
+    if np.any(broken):
+        rows = np.flatnonzero(broken.reshape(len(logs), -1).any(axis=1))
+        who = f"{rows.size:,} of {len(logs):,} customers (first: row {rows[0]})"
+        rule = f"{what} is beyond any number for {who}: their features are far from those of the fit"
+        raise invalid("features", rule, "Look at these customers, and leave them out or put their features right.")
+    return np.exp(logs)
+
+
+def check_names(checker: Checker, names: Sequence[str]) -> tuple[str, ...] | None:
+    """Names of features as texts; None, and a problem, if two are the same or one is that of the intercept."""
     listed = (names,) if isinstance(names, str) else tuple(str(name) for name in names)
     twice = sorted({name for name in listed if listed.count(name) > 1})
     if twice:
         checker.add("names", f"`names` must differ, and {', '.join(map(repr, twice))} occurs more than once")
+        return None
+    if INTERCEPT in listed:
+        advice = "The intercept is added for you; leave out a column of ones, and call another column otherwise."
+        checker.add("names", f"no feature may be called {INTERCEPT!r}", advice)
         return None
     return listed
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import math
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from customervalue._checks import Checker
-from customervalue.errors import AssumptionWarning, InvalidInputError, invalid
+from customervalue.errors import InvalidInputError
 from customervalue.units import check_number
 from customervalue.wallet._features import Features, check_independent, read_features
 
@@ -20,11 +18,22 @@ if TYPE_CHECKING:
 
     from customervalue._typing import BoolArray, FloatArray
 
-__all__ = ["SCALES", "Sample", "check_apply", "check_fit", "check_quantiles", "check_sample", "check_whole", "warn_few"]
+__all__ = [
+    "NO_COPY",
+    "SCALES",
+    "Sample",
+    "check_apply",
+    "check_fit",
+    "check_quantiles",
+    "check_sample",
+    "correlations",
+    "logarithm",
+]
 
 SCALES = ("money", "log")
-#: So many customers, at least, should lie beyond a quantile.
-_BEYOND = 5
+#: A feature is a copy where its correlation with own spend falls short of 1 by no more than this.
+_COPY = 1e-12
+NO_COPY = "Leave it out: comparable means alike in what is not our sales."
 
 
 @dataclass(frozen=True)
@@ -62,9 +71,9 @@ class Sample:
 
 def check_quantiles(checker: Checker, quantile: Any) -> tuple[float, ...]:
     """One quantile or several, each in (0, 1), rising; empty if anything is wrong with them."""
-    several = isinstance(quantile, (list, tuple, np.ndarray)) and np.ndim(quantile) == 1
+    several = not isinstance(quantile, str) and np.ndim(quantile) == 1
     try:
-        values = tuple(check_number("quantile", value) for value in (quantile if several else [quantile]))
+        values = tuple(check_number("quantile", value) for value in (np.asarray(quantile) if several else [quantile]))
     except InvalidInputError as error:
         checker.problems.extend(error.problems)
         return ()
@@ -93,12 +102,12 @@ def check_fit(
     checker.same_length()
     if scale not in SCALES:
         checker.add("scale", f"`scale` must be 'money' or 'log', and is {scale!r}")
-    if read is None or own is None or checker.problems:
+    if read is None or own is None or len(set(checker.sizes.values())) > 1:
         checker.done()
         raise AssertionError
     every = Sample(read.matrix, own, weight, read.names)
-    sample = every if weight is None else every.at(weight > 0)
-    if not np.any(sample.own > 0):
+    sample = every if weight is None else every.at(~(weight == 0))
+    if not np.any(sample.own):
         checker.add("own_spend", "somebody must have spent something, and nobody did")
     check_sample(checker, sample)
     return sample
@@ -115,25 +124,35 @@ def check_sample(checker: Checker, sample: Sample) -> None:
         )
     else:
         check_independent(checker, Features(sample.matrix, sample.names))
-        _check_no_copy(checker, sample)
+        if np.any(sample.own > 0) and not np.any(sample.own < 0) and bool(np.all(np.isfinite(sample.own))):
+            _check_no_copy(checker, sample)
     checker.done()
+
+
+def logarithm(own: FloatArray) -> FloatArray:
+    """Logarithm of spend, with no spend set to the smallest positive one.
+
+    Examples
+    --------
+    >>> logarithm(np.array([1.0, 0.0, 2.0])).round(3)
+    array([0.   , 0.   , 0.693])
+    """
+    return np.asarray(np.log(np.maximum(own, own[own > 0].min())))
 
 
 def _check_no_copy(checker: Checker, sample: Sample) -> None:
     """Own spend among the features would be its own frontier, and nobody would have headroom."""
-    own, matrix = sample.own - sample.own.mean(), sample.matrix - sample.matrix.mean(axis=0)
-    sizes = np.linalg.norm(own) * np.linalg.norm(matrix, axis=0)
-    for place in np.flatnonzero((sizes > 0) & (np.abs(own @ matrix) >= (1 - 1e-12) * sizes)):
-        rule = f"feature {sample.names[place]!r} is `own_spend` itself, or a linear function of it"
-        checker.add("features", rule, "Leave it out: comparable means alike in what is not our sales.")
+    for form, values in (("`own_spend` itself", sample.own), ("the logarithm of `own_spend`", logarithm(sample.own))):
+        for place in np.flatnonzero(np.abs(correlations(sample.matrix, values)) >= 1 - _COPY):
+            rule = f"feature {sample.names[place]!r} is {form}, or a linear function of it"
+            checker.add("features", rule, NO_COPY)
 
 
-def check_whole(argument: str, value: Any, least: int) -> int:
-    """Return `value` if it is a whole number and not less than `least`, raise otherwise."""
-    number = check_number(argument, value)
-    if not (math.isfinite(number) and number == math.floor(number) and number >= least):
-        raise invalid(argument, f"`{argument}` must be a whole number, {least} or more, and is {value!r}")
-    return int(number)
+def correlations(matrix: FloatArray, values: FloatArray) -> FloatArray:
+    """Of each column with the values, shape (k,); 0 for constant ones."""
+    centred, own = matrix - matrix.mean(axis=0), values - values.mean()
+    sizes = np.linalg.norm(own) * np.linalg.norm(centred, axis=0)
+    return np.asarray(np.divide(own @ centred, sizes, out=np.zeros(len(sizes)), where=sizes > 0))
 
 
 def check_apply(
@@ -152,19 +171,3 @@ def check_apply(
     if read is None or own is None:
         raise AssertionError
     return read.matrix, own, weight
-
-
-def warn_few(sample: Sample, quantiles: tuple[float, ...]) -> None:
-    """Warn where a quantile lies so far out that single customers decide it."""
-    k = sample.matrix.shape[1] + 1
-    for q in quantiles:
-        beyond = sample.size * min(q, 1 - q)
-        if beyond < max(_BEYOND, k) and not math.isclose(beyond, max(_BEYOND, k)):
-            side = "above" if q > 0.5 else "below"
-            warnings.warn(
-                f"only about {beyond:.3g} of {sample.size:,} customers lie {side} the {q:g} quantile, which has {k} "
-                "coefficients: it follows single customers. Take a quantile nearer to the middle, fewer features or "
-                "more customers.",
-                AssumptionWarning,
-                stacklevel=3,
-            )

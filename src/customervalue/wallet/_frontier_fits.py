@@ -36,9 +36,11 @@ def fit_linear(
     A refit gives each customer a random weight, Gamma distributed with his own weight as its mean, and so never loses
     all customers with a rare feature, as drawing them anew would.
     """
-    problem = QuantileProblem(with_intercept(sample.matrix), values)
+    # Features far from zero beside their spread (years, long numbers) would cost digits.
+    centre = sample.matrix.mean(axis=0)
+    problem = QuantileProblem(with_intercept(sample.matrix - centre), values)
     best = [problem.solve(q, sample.weights) for q in quantiles]
-    coefficients = np.array([vertex.coefficients for vertex in best])
+    coefficients = _of_zero(np.array([vertex.coefficients for vertex in best]), centre)
     if not bootstrap:
         return coefficients, None
     source = np.random.default_rng(rng)
@@ -47,7 +49,13 @@ def fit_linear(
     for b in range(bootstrap):
         weights = np.maximum(source.standard_gamma(shape), 1e-12)
         drawn[b] = [problem.solve(q, weights, v).coefficients for q, v in zip(quantiles, best, strict=True)]
-    return coefficients, drawn
+    return coefficients, _of_zero(drawn, centre)
+
+
+def _of_zero(coefficients: FloatArray, centre: FloatArray) -> FloatArray:
+    """Coefficients of features as they are, from those of features less `centre`."""
+    intercept = coefficients[..., 0] - coefficients[..., 1:] @ centre
+    return np.concatenate([intercept[..., None], coefficients[..., 1:]], axis=-1)
 
 
 def predict_linear(coefficients: FloatArray, matrix: FloatArray) -> FloatArray:

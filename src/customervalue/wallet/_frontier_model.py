@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from customervalue._checks import Checker
+from customervalue._checks import Checker, check_whole
 from customervalue._tables import Table, plain
 from customervalue.errors import invalid
 from customervalue.wallet import _frontier_fits as fits
-from customervalue.wallet._frontier_checks import SCALES, check_apply, check_quantiles, check_whole
+from customervalue.wallet._features import INTERCEPT, check_names, exponential
+from customervalue.wallet._frontier_checks import SCALES, check_apply, check_quantiles
 from customervalue.wallet._frontier_results import (
     FrontierCoverage,
     FrontierDiagnostics,
@@ -21,13 +21,14 @@ from customervalue.wallet._frontier_results import (
     coverage,
     score,
 )
+from customervalue.wallet._stored import labelled, rebuilt
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from customervalue._typing import AnyArray, BoolArray, FloatArray
 
 __all__ = ["FrontierModel"]
-
-_VERSION = 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,12 +46,12 @@ class FrontierModel(Table):
     def __post_init__(self) -> None:
         checker = Checker("the parameters of WalletFrontier")
         quantiles = check_quantiles(checker, self.quantile)
-        names = tuple(map(str, self.names))
+        names = check_names(checker, self.names)
         coefficients = None if self.coefficients is None else checker.matrix("coefficients", self.coefficients)
         if (coefficients is None) != (self.regressors is not None) and not checker.problems:
             checker.add("coefficients", "either `coefficients` or `regressors` must be given, and not both")
-        wanted = (len(quantiles), 1 + len(names))
-        if coefficients is not None and quantiles and coefficients.shape != wanted:
+        wanted = (len(quantiles), 1 + len(names or ()))
+        if coefficients is not None and quantiles and names is not None and coefficients.shape != wanted:
             rule = f"`coefficients` must have a row per quantile, of the intercept and each feature: shape {wanted}"
             checker.add("coefficients", f"{rule}, and has {coefficients.shape}")
         if self.scale not in SCALES:
@@ -124,7 +125,7 @@ class FrontierModel(Table):
         """
         matrix, own, weight = check_apply(features, own_spend, weights, self.names)
         constant = np.full(len(self.quantiles), np.nan) if self.fitted is None else self.fitted.constant
-        return score(own, self._money(self._raw(matrix)), constant, np.array(self.quantiles), weight)
+        return score(own, self._frontier(matrix), constant, np.array(self.quantiles), weight)
 
     def coverage(self, features: Any, own_spend: Any, *, groups: int = 10, weights: Any = None) -> FrontierCoverage:
         """Share of customers under the frontier, for those with a low one to those with a high one.
@@ -161,7 +162,7 @@ class FrontierModel(Table):
         """
         parts = check_whole("groups", groups, 1)
         matrix, own, weight = check_apply(features, own_spend, weights, self.names)
-        return coverage(own, self._money(self._raw(matrix)), np.array(self.quantiles), weight, parts)
+        return coverage(own, self._frontier(matrix), np.array(self.quantiles), weight, parts)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a linear frontier as plain numbers, texts and lists, ready for JSON.
@@ -185,9 +186,7 @@ class FrontierModel(Table):
         if self.regressors is not None:
             advice = "Store the regressors by their own means, and make the frontier of them again."
             raise invalid("regressors", "a frontier of regressors cannot be written as numbers", advice)
-        return {
-            "model": type(self).__name__,
-            "version": _VERSION,
+        parts = {
             "coefficients": plain(self.coefficients),
             "names": list(self.names),
             "quantile": plain(self.quantile),
@@ -195,6 +194,7 @@ class FrontierModel(Table):
             "fitted": None if self.fitted is None else self.fitted.to_dict(),
             "resampled": None if self.resampled is None else plain(self.resampled),
         }
+        return labelled(type(self), parts)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -222,23 +222,20 @@ class FrontierModel(Table):
         >>> WalletFrontier.from_dict(json.loads(json.dumps(frontier.to_dict()))) == frontier
         True
         """
-        if not isinstance(data, Mapping) or data.get("model") != cls.__name__:
-            raise invalid("data", f"`data` must be a dictionary that `to_dict` of a {cls.__name__} gave")
-        if data.get("version") != _VERSION:
-            rule = f"version {data.get('version')!r} of the dictionary is unknown; this release reads {_VERSION}"
-            raise invalid("data", rule, "Update customervalue, or write the model again with this release.")
-        try:
-            quantile, drawn, fitted = data["quantile"], data["resampled"], data["fitted"]
+
+        def build(parts: dict[str, Any]) -> Any:
+            quantile, drawn, fitted = parts["quantile"], parts["resampled"], parts["fitted"]
             return cls(
-                coefficients=data["coefficients"],
-                names=data["names"],
+                coefficients=parts["coefficients"],
+                names=parts["names"],
                 quantile=tuple(quantile) if isinstance(quantile, list) else quantile,
-                scale=data["scale"],
+                scale=parts["scale"],
                 fitted=None if fitted is None else FrontierFit.from_dict(fitted),
                 resampled=None if drawn is None else np.array(drawn, dtype=np.float64),
             )
-        except (KeyError, TypeError) as error:
-            raise invalid("data", f"the dictionary of a {cls.__name__} is incomplete: {error}") from error
+
+        model: Self = rebuilt(cls, data, build)
+        return model
 
     def __eq__(self, other: object) -> bool:
         """Whether predictions are the same: the same functions of the same features."""
@@ -262,7 +259,7 @@ class FrontierModel(Table):
         if self.coefficients is None:
             made = np.array([type(one).__name__ for one in self.regressors or ()], dtype=object)
             return {"quantile": np.array(self.quantiles), "regressor": made}
-        columns: dict[str, AnyArray] = {"feature": np.array(["intercept", *self.names], dtype=object)}
+        columns: dict[str, AnyArray] = {"feature": np.array([INTERCEPT, *self.names], dtype=object)}
         for i, q in enumerate(self.quantiles):
             columns[f"{q:g} quantile"] = self.coefficients[i]
             if self.resampled is not None:
@@ -275,6 +272,10 @@ class FrontierModel(Table):
             return fits.predict_regressors(self.regressors or (), matrix)
         return fits.predict_linear(self.coefficients, matrix)
 
+    def _frontier(self, matrix: FloatArray) -> FloatArray:
+        """In money, quantiles in order; shape (n, q)."""
+        return self._money(self._raw(matrix))
+
     def _refits(self, matrix: FloatArray) -> FloatArray:
         """The same of the refits, shape (n, b, q)."""
         if self.coefficients is None:
@@ -286,10 +287,7 @@ class FrontierModel(Table):
         ordered = np.sort(raw, axis=-1)
         if self.scale == "money":
             return np.maximum(ordered, 0.0)
-        if np.any(ordered > 700):
-            rule = "the frontier is beyond any number for some customers: their features are far from those of the fit"
-            raise invalid("features", rule, "`diagnostics` counts them.")
-        return np.exp(ordered)
+        return exponential(ordered, "the frontier")
 
     def _shaped(self, result: FloatArray) -> FloatArray:
         """One column alone where one quantile was asked for."""

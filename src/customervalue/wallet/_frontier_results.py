@@ -14,17 +14,20 @@ from customervalue.numerics.quantile_regression import pinball
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from customervalue._typing import AnyArray, FloatArray, IntArray
+    from customervalue._typing import AnyArray, BoolArray, FloatArray, IntArray
 
 __all__ = [
     "FrontierCoverage",
     "FrontierDiagnostics",
     "FrontierFit",
     "FrontierScore",
-    "FrontierValidation",
     "coverage",
+    "is_under",
     "score",
 ]
+
+#: A linear function goes through some customers, and rounding is not to tell on which side of it they are.
+_HAIR = 1e-9
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -108,27 +111,6 @@ class FrontierCoverage(Table):
     def _table(self) -> Mapping[str, AnyArray]:
         names = ("quantile", "group", "customers", "frontier", "own_spend", "share_under", "low", "high")
         return {name: getattr(self, name) for name in names}
-
-
-@dataclass(frozen=True)
-class FrontierValidation:
-    """How a frontier does for customers it was not fitted to.
-
-    Attributes
-    ----------
-    score : FrontierScore
-    coverage : FrontierCoverage
-
-    Examples
-    --------
-    >>> from customervalue.wallet import WalletFrontier
-    >>> size, spend = [[1], [2], [3], [4], [5], [6]], [1, 3, 2, 5, 4, 7]
-    >>> WalletFrontier.cross_validate(size, spend, 0.5, folds=2, rng=1).score.n_customers
-    6
-    """
-
-    score: FrontierScore
-    coverage: FrontierCoverage
 
 
 @dataclass(frozen=True)
@@ -218,6 +200,11 @@ class FrontierFit:
         return cls(n_customers=data["n_customers"], **arrays, greatest=greatest, diagnostics=known)
 
 
+def is_under(own: FloatArray, frontier: FloatArray) -> BoolArray:
+    """Who spends no more than his frontier; those through whom it goes do, whatever rounding says."""
+    return np.asarray(own <= frontier * (1 + _HAIR))
+
+
 def score(
     own: FloatArray, frontier: FloatArray, constant: FloatArray, quantile: FloatArray, weights: FloatArray | None
 ) -> FrontierScore:
@@ -229,7 +216,7 @@ def score(
     loss = np.array([w @ pinball(own, frontier[:, i], q) for i, q in pairs]) / total
     flat = np.array([w @ pinball(own, constants[:, i], q) for i, q in pairs]) / total
     skill = 1 - np.divide(loss, flat, out=np.full(len(loss), np.nan), where=flat > 0)
-    under = w @ (own[:, None] <= frontier) / total
+    under = w @ is_under(own[:, None], frontier) / total
     return FrontierScore(quantile, loss, flat, skill, np.asarray(under), round(total))
 
 
@@ -247,7 +234,7 @@ def coverage(
         for number, g in enumerate(np.unique(group[w > 0]).tolist(), start=1):
             inside = w * (group == g)
             size = float(inside.sum())
-            sums = (inside @ frontier[:, i], inside @ own, inside @ (own <= frontier[:, i]))
+            sums = (inside @ frontier[:, i], inside @ own, inside @ is_under(own, frontier[:, i]))
             rows.append((q, number, size, *map(float, sums)))
     of, numbers, sizes, ahead, spent, under = np.array(rows).T
     low, high = wilson(under, sizes, 0.95)

@@ -52,7 +52,10 @@ def beta_shapes(mean: FloatArray, dispersion: float, variance: Any) -> tuple[Flo
 
 
 def find_edges(share: FloatArray, weights: FloatArray, shapes: tuple[FloatArray, FloatArray]) -> Edges:
-    """Edges beyond which the beta distributions have as much mass as there are shares of exactly 0 and 1."""
+    """Edges beyond which the beta distributions have as much mass as there are shares of exactly 0 and 1.
+
+    Of very many, some at equal distances are looked at; so the shares must be in order.
+    """
     if np.all((share == 0) | (share == 1)):
         return Edges(0.5, 0.5)
     step = -(-share.size // _ENOUGH)
@@ -80,10 +83,12 @@ def _edge(a: FloatArray, b: FloatArray, weights: FloatArray, part: float) -> flo
 def places(share: FloatArray, shapes: tuple[FloatArray, FloatArray], edges: Edges) -> FloatArray:
     """Where each share lies in its distribution, in [0, 1]; shares of 0 and 1 are spread over what stands for them.
 
+    They are spread by their number, so the shares must be in an order that says nothing but what they are.
+
     Examples
     --------
-    >>> places(np.array([0.5, 0.0]), (np.ones(2), np.ones(2)), Edges(0.1, 0.0)).round(4)
-    array([0.5   , 0.0236])
+    >>> places(np.array([0.0, 0.5]), (np.ones(2), np.ones(2)), Edges(0.1, 0.0)).round(4)
+    array([0.0618, 0.5   ])
     """
     from scipy.special import betainc
 

@@ -10,6 +10,7 @@ import numpy as np
 from customervalue import _columns
 from customervalue._tables import Table, freeze, plain
 from customervalue.estimation.draws import check_level
+from customervalue.wallet._features import INTERCEPT, with_intercept
 from customervalue.wallet._regression_space import Surveyed
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from customervalue._typing import AnyArray, FloatArray
 
 __all__ = ["Linear", "RegressionInference", "student_quantile"]
-
-INTERCEPT = "intercept"
 
 
 def student_quantile(level: float, freedom: float) -> float:
@@ -198,19 +197,26 @@ class Linear:
 
     def variance(self, matrix: FloatArray, rest: FloatArray | None = None) -> FloatArray:
         """Variance of the estimated predictor, shape (m,); `rest` is the gradient by what was estimated beside it."""
-        gradient = with_ones(self.surveyed.whitened(matrix))
+        gradient = with_intercept(self.surveyed.whitened(matrix))
         if rest is not None:
             gradient = np.column_stack([gradient, np.broadcast_to(rest, (len(matrix), rest.size))])
         used = gradient.shape[1]
         variance = np.einsum("ij,ij->i", gradient @ self.covariance[:used, :used], gradient)
         return np.asarray(np.maximum(variance, 0.0))  # rounding alone takes it below
 
-    def draw_predictors(self, matrix: FloatArray, n: int, rng: np.random.Generator) -> Iterator[FloatArray]:
-        """The predictor n times, with coefficients drawn from what the survey leaves possible."""
+    def draw_predictors(
+        self, matrix: FloatArray, n: int, rng: np.random.Generator
+    ) -> Iterator[tuple[FloatArray, FloatArray]]:
+        """The predictor n times, with coefficients drawn from what the survey leaves possible.
+
+        With each comes how far what was estimated beside the coefficients is off, drawn together with them.
+        """
         size = self.point.size
-        points = rng.multivariate_normal(self.point, self.covariance[:size, :size], size=n, method="eigh")
+        off = rng.multivariate_normal(np.zeros(len(self.covariance)), self.covariance, size=n, method="eigh")
+        points = self.point + off[:, :size]
         centred = matrix - self.surveyed.mean
-        return (point[0] + centred @ (self.surveyed.whitener @ point[1:]) for point in points)
+        for point, rest in zip(points, off[:, size:], strict=True):
+            yield point[0] + centred @ (self.surveyed.whitener @ point[1:]), rest
 
     def to_dict(self) -> dict[str, Any]:
         """As plain numbers and lists."""
@@ -220,8 +226,3 @@ class Linear:
     def from_dict(cls, data: Mapping[str, Any]) -> Linear:
         """Rebuild what `to_dict` gave."""
         return cls(Surveyed.from_dict(data["surveyed"]), np.array(data["point"]), np.array(data["covariance"]))
-
-
-def with_ones(white: FloatArray) -> FloatArray:
-    """The design: a column of ones before the features."""
-    return np.column_stack([np.ones(len(white)), white])

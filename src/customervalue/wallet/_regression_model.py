@@ -10,6 +10,7 @@ from customervalue.errors import invalid
 from customervalue.wallet._regression_linear import Linear, RegressionInference
 from customervalue.wallet._regression_space import read_like
 from customervalue.wallet._regression_spread import Spread
+from customervalue.wallet._stored import labelled, rebuilt
 from customervalue.wallet.overlap import Overlap, overlap_with
 
 if TYPE_CHECKING:
@@ -78,15 +79,16 @@ class SurveyRegression:
         Returns
         -------
         dict
+            With a "version", so that a later release can read it.
 
         Examples
         --------
         >>> from customervalue.wallet import WalletRegression
         >>> model = WalletRegression.fit({"staff": [1, 2, 4, 8] * 10}, [90, 260, 410, 770, 130, 220, 350, 890] * 5)
         >>> list(model.to_dict())
-        ['linear', 'spread', 'elsewhere_factor']
+        ['model', 'version', 'linear', 'spread', 'elsewhere_factor']
         """
-        return {name: plain(value) for name, value in vars(self).items()}
+        return labelled(type(self), {name: plain(value) for name, value in vars(self).items()})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -100,6 +102,11 @@ class SurveyRegression:
         -------
         The model
 
+        Raises
+        ------
+        InvalidInputError
+            If `data` is of something else, of an unknown version, or incomplete.
+
         Examples
         --------
         >>> from customervalue.wallet import WalletRegression
@@ -107,8 +114,13 @@ class SurveyRegression:
         >>> WalletRegression.from_dict(model.to_dict()) == model
         True
         """
-        rest = {name: value for name, value in data.items() if name not in ("linear", "spread")}
-        return cls(linear=Linear.from_dict(data["linear"]), spread=Spread.from_dict(data["spread"]), **rest)
+
+        def build(parts: dict[str, Any]) -> Any:
+            linear, spread = Linear.from_dict(parts.pop("linear")), Spread.from_dict(parts.pop("spread"))
+            return cls(linear=linear, spread=spread, **parts)
+
+        model: Self = rebuilt(cls, data, build)
+        return model
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

@@ -12,7 +12,7 @@ import numpy as np
 from customervalue._checks import Checker
 from customervalue._tables import freeze, plain
 from customervalue.errors import AssumptionWarning
-from customervalue.wallet._features import read_features
+from customervalue.wallet._features import far_beyond, read_features
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,9 +34,9 @@ __all__ = [
 
 #: Customers beyond the surveyed are worth a warning if a random sample left so many there less often than this.
 _CHANCE = 0.001
-#: Or if any of them is farther from the middle than the farthest surveyed by this factor, or beyond the range of a
-#: feature by this many times the range.
-_FAR, _FAR_RANGE = 2.0, 1.0
+#: Or if any of them is farther from the middle than the farthest surveyed by this factor, or far beyond the range of a
+#: feature.
+_FAR = 2.0
 #: Features named in a warning.
 _NAMED = 4
 
@@ -165,10 +165,9 @@ def beyond(surveyed: Surveyed, matrix: FloatArray) -> Beyond:
     """
     leverage = surveyed.leverage(surveyed.whitened(matrix))
     below, above = matrix < surveyed.low, matrix > surveyed.high
-    width = _FAR_RANGE * (surveyed.high - surveyed.low)
     far = bool(
         np.any(leverage * surveyed.size - 1 > _FAR**2 * (surveyed.largest_leverage * surveyed.size - 1))
-        or np.any((matrix < surveyed.low - width) | (matrix > surveyed.high + width))
+        or np.any(far_beyond(matrix, surveyed.low, surveyed.high))
     )
     outside = below.any(axis=1) | above.any(axis=1) | (leverage > surveyed.largest_leverage)
     return Beyond(leverage, below.sum(axis=0), above.sum(axis=0), outside, far)

@@ -48,7 +48,7 @@ class Spread:
         """Quantiles between which the deviation of one more customer lies with a chance of `level`.
 
         Of n deviations, one more is as likely to fall into any of the n + 1 gaps between them; -inf or inf where the
-        gap at an end is as likely as the tail.
+        gap at an end is as likely as the tail. With weights, one more weighs 1, the mean.
 
         Examples
         --------
@@ -58,10 +58,10 @@ class Spread:
         """
         room = self.cumulated[-1] + 1
         part = 0.5 - 0.5 * level
-        low = int(np.searchsorted(self.cumulated, part * room * (1 + _HAIR), side="right")) - 1
+        low = int(np.searchsorted(self.cumulated, part * room * (1 + _HAIR) - 1, side="right")) - 1
         high = int(np.searchsorted(self.cumulated, (1 - part) * room * (1 - _HAIR), side="left"))
         return (
-            float(self.values[low - 1]) if low > 0 else -math.inf,
+            float(self.values[low]) if low >= 0 else -math.inf,
             float(self.values[high - 1]) if high <= self.values.size else math.inf,
         )
 

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from customervalue._checks import Checker
+from customervalue._checks import Checker, check_whole
 from customervalue._tables import Table
 from customervalue.errors import invalid
 from customervalue.estimation.draws import check_level
-from customervalue.units import check_number
 from customervalue.wallet._features import read_features
 from customervalue.wallet._regression_linear import student_quantile
 
@@ -116,7 +115,7 @@ def calibration_table(
     >>> table.mean_actual, table.coverage, round(table.overall_coverage, 3)
     (array([12., 28.]), array([1. , 0.5]), 0.667)
     """
-    count, _ = _whole("bins", bins, 1), check_level(level)
+    count, _ = check_whole("bins", bins, 1), check_level(level)
     checker = Checker("the predictions")
     given = {"predicted": predicted, "actual": actual, "low": low, "high": high, "weights": weights}
     columns = _columns(checker, given)
@@ -163,7 +162,8 @@ def cross_validate(
     fit : callable
         Takes features and target, and gives a function of features: `lambda x, y: ShareRegression.fit(x, y).share`.
     features : array of shape (n, k), mapping of columns, or dataframe
-        Handed to `fit` as a mapping of columns.
+        Handed to `fit` as a mapping of columns. What is known of customers besides, such as own spend or weights, may
+        be among them: `fit` says by `names` which of them are features, and takes the others out by their names.
     target : array_like of float, shape (n,)
     folds : int
         Parts; 2 to n.
@@ -178,7 +178,8 @@ def cross_validate(
     Raises
     ------
     InvalidInputError
-        If `folds` is out of range, or features or target do not hold finite numbers.
+        If `folds` is out of range, features or target do not hold finite numbers, or what `fit` gives is no function
+        that predicts each customer it is asked about.
 
     Examples
     --------
@@ -194,7 +195,7 @@ def cross_validate(
     checker.same_length()
     checker.done()
     assert read is not None and answers is not None  # noqa: PT018  # the checker has raised otherwise
-    parts, size = _whole("folds", folds, 2), answers.size
+    parts, size = check_whole("folds", folds, 2), answers.size
     if parts > size:
         raise invalid("folds", f"`folds` must not exceed the {size:,} customers, and is {parts:,}")
     part = np.random.default_rng(rng).permutation(size) % parts
@@ -202,18 +203,23 @@ def cross_validate(
     for fold in range(parts):
         out = part == fold
         inside, outside = (dict(zip(read.names, read.matrix[rows].T, strict=True)) for rows in (~out, out))
-        values = np.asarray(fit(inside, answers[~out])(outside), dtype=np.float64)
+        values = _predictions(fit(inside, answers[~out]), outside, int(np.count_nonzero(out)))
         if predicted is None:
             predicted = np.empty((*values.shape[:-1], size))
         predicted[..., out] = values
     return predicted
 
 
-def _whole(argument: str, value: Any, least: int) -> int:
-    number = check_number(argument, value)
-    if not (math.isfinite(number) and number >= least and number == math.floor(number)):
-        raise invalid(argument, f"`{argument}` must be a whole number, {least} or more, and is {value!r}")
-    return int(number)
+def _predictions(function: Any, features: Mapping[str, FloatArray], size: int) -> FloatArray:
+    """What a function that `fit` gave says of the customers left out, the last axis of which they are."""
+    if not callable(function):
+        rule = f"`fit` must give a function of features, and gave a {type(function).__name__}"
+        raise invalid("fit", rule, "For example: lambda x, y: ShareRegression.fit(x, y).share")
+    values = np.asarray(function(features), dtype=np.float64)
+    if values.ndim == 0 or values.shape[-1] != size:
+        rule = f"the function that `fit` gives must predict each of {size:,} customers, and gave shape {values.shape}"
+        raise invalid("fit", rule)
+    return values
 
 
 def _columns(checker: Checker, given: Mapping[str, Any]) -> dict[str, FloatArray]:

@@ -3,40 +3,38 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from customervalue._checks import Checker
-from customervalue.errors import AssumptionWarning, invalid
+from customervalue._checks import Checker, check_whole
+from customervalue.errors import invalid
 from customervalue.estimation.draws import check_level
 from customervalue.wallet import _frontier_fits as fits
+from customervalue.wallet import _frontier_warnings as warn
 from customervalue.wallet._frontier_checks import (
     Sample,
     check_apply,
     check_fit,
     check_quantiles,
     check_sample,
-    check_whole,
-    warn_few,
+    logarithm,
 )
 from customervalue.wallet._frontier_model import FrontierModel
-from customervalue.wallet._frontier_results import FrontierFit, FrontierValidation, coverage, score
+from customervalue.wallet._frontier_results import FrontierFit, coverage, is_under, score
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from customervalue._typing import FloatArray, Many
+    from customervalue.wallet._frontier_results import FrontierCoverage, FrontierScore
 
 __all__ = ["WalletFrontier"]
 
 _SUBJECT = "the customers to learn the frontier from"
 #: Rows whose intervals are found at once: their refits stay in memory.
 _BATCH = 8_192
-#: It is said if more than this share have a frontier below zero, or the share under it is so far from its quantile.
-_BELOW, _OFF = 0.05, 0.1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -114,7 +112,9 @@ class WalletFrontier(FrontierModel):
             Which columns of a mapping or dataframe to use, all by default; or what to call those of an array.
         scale : {"money", "log"}
             "log" fits the logarithm of spend: features multiply, and the frontier is always positive. Spend of zero
-            is set to the smallest positive spend, which is no matter where the frontier is above that.
+            is set to the smallest positive spend, which is no matter where the frontier is above that. Where so many
+            comparable customers buy nothing that the quantile itself is no spend, the frontier is 0 with "money", and
+            the smallest positive spend with "log"; neither means anything, and there is a warning.
         bootstrap : int
             Refits to resampled customers, for intervals; 200 is usual.
         rng : numpy.random.Generator or int, optional
@@ -129,14 +129,14 @@ class WalletFrontier(FrontierModel):
         ------
         InvalidInputError
             With all that is wrong: amounts negative or missing, a quantile outside (0, 1), features that are constant,
-            collinear, text or own spend itself, fewer customers than coefficients and one more, a regressor that is
-            none.
+            collinear, text or own spend itself or its logarithm, too few customers, a regressor that is none.
 
         Warns
         -----
         AssumptionWarning
             If so few customers lie beyond a quantile that single ones decide it, more than 5 % would have a frontier
-            below zero, or a regressor has a share of customers under it that is 0.1 or more off its quantile.
+            below zero or of no spend at all, a feature puts customers nearly in the order of their own spend, or a
+            regressor has a share of customers under it that is 0.1 or more off its quantile.
 
         Notes
         -----
@@ -167,9 +167,14 @@ class WalletFrontier(FrontierModel):
         if regressor is not None and quantiles:
             made = checker.attempt(lambda one: fits.check_regressor(one, quantiles), regressor)
         sample = check_fit(checker, features, own_spend, weights, names, scale)
-        warn_few(sample, quantiles)
+        warn.few(sample, quantiles)
+        warn.copies(sample)
         model = cls._learned(sample, quantiles if np.ndim(quantile) else quantiles[0], made, scale, refits, rng)
-        _warn(model)
+        warn.nothing(sample, cls._raw(model, sample.matrix).min(axis=1), scale)
+        if model.fitted is not None:
+            warn.below_zero(model.fitted)
+            if made is not None:
+                warn.off(model.fitted, model.quantiles)
         return model
 
     @classmethod
@@ -179,7 +184,7 @@ class WalletFrontier(FrontierModel):
         quantiles = quantile if isinstance(quantile, tuple) else (quantile,)
         values = sample.own
         if scale == "log":
-            values = np.log(np.maximum(values, values[values > 0].min()))
+            values = logarithm(values)
         if made is None:
             coefficients, drawn = fits.fit_linear(sample, values, quantiles, refits, rng)
             model = cls(coefficients, sample.names, quantile, scale, resampled=drawn)
@@ -190,7 +195,7 @@ class WalletFrontier(FrontierModel):
         known = FrontierFit(
             n_customers=sample.size,
             constant=np.quantile(sample.own, quantiles, method="inverted_cdf", weights=w),
-            share_under=np.asarray(w @ (sample.own[:, None] <= model._money(raw)) / w.sum()),
+            share_under=np.asarray(w @ is_under(sample.own[:, None], model._money(raw)) / w.sum()),
             least=sample.matrix.min(axis=0),
             greatest=sample.matrix.max(axis=0),
             diagnostics=model._diagnosed(raw, sample.matrix, w),
@@ -217,6 +222,11 @@ class WalletFrontier(FrontierModel):
         InvalidInputError
             If a column is missing or holds anything but finite numbers, lengths differ, or spend is negative.
 
+        Warns
+        -----
+        AssumptionWarning
+            If customers lie beyond the range of a feature at the fit by more than that range is wide.
+
         Notes
         -----
         Several quantiles are fitted apart and may cross where there are few customers; they are put in order for each
@@ -234,7 +244,8 @@ class WalletFrontier(FrontierModel):
         array([1500., 3500.])
         """
         matrix, own, _ = check_apply(features, own_spend, None, self.names)
-        return self._shaped(np.maximum(self._money(self._raw(matrix)), own[:, None]))
+        warn.far(matrix, self.names, self.fitted)
+        return self._shaped(np.maximum(self._frontier(matrix), own[:, None]))
 
     def headroom(self, features: Any, own_spend: Any) -> FloatArray:
         """What each customer could spend with us beyond what he does.
@@ -254,6 +265,11 @@ class WalletFrontier(FrontierModel):
         InvalidInputError
             As `wallet` does.
 
+        Warns
+        -----
+        AssumptionWarning
+            As `wallet` does.
+
         Examples
         --------
         >>> frontier = WalletFrontier([[1000, 50]], ["employees"], quantile=0.9)
@@ -261,7 +277,8 @@ class WalletFrontier(FrontierModel):
         array([900.,   0.])
         """
         matrix, own, _ = check_apply(features, own_spend, None, self.names)
-        money = self._money(self._raw(matrix))
+        warn.far(matrix, self.names, self.fitted)
+        money = self._frontier(matrix)
         return self._shaped(np.maximum(money - own[:, None], 0.0))
 
     def interval(self, features: Any, own_spend: Any = None, level: float = 0.9) -> tuple[FloatArray, FloatArray]:
@@ -287,6 +304,11 @@ class WalletFrontier(FrontierModel):
         InvalidInputError
             If the model was not fitted with `bootstrap`, or with too few refits for `level`; and as `wallet` does.
 
+        Warns
+        -----
+        AssumptionWarning
+            As `wallet` does.
+
         Examples
         --------
         >>> rng = np.random.default_rng(1)
@@ -303,6 +325,7 @@ class WalletFrontier(FrontierModel):
             rule = f"{len(self.resampled):,} refits are too few for an interval of {level:g}"
             raise invalid("level", rule, f"Fit with `bootstrap={math.ceil(5 / tail)}`.")
         matrix, own, _ = check_apply(features, own_spend, None, self.names)
+        warn.far(matrix, self.names, self.fitted)
         low, high = (np.empty((len(matrix), len(self.quantiles))) for _ in range(2))
         for first in range(0, len(matrix), _BATCH):
             rows = slice(first, first + _BATCH)
@@ -323,7 +346,7 @@ class WalletFrontier(FrontierModel):
         weights: Any = None,
         names: Sequence[str] | None = None,
         scale: str = "money",
-    ) -> FrontierValidation:
+    ) -> tuple[FrontierScore, FrontierCoverage]:
         """Score and coverage where each customer is judged by a frontier that was learned from the others.
 
         Parameters
@@ -337,12 +360,14 @@ class WalletFrontier(FrontierModel):
 
         Returns
         -------
-        FrontierValidation
+        score : FrontierScore
+        coverage : FrontierCoverage
 
         Raises
         ------
         InvalidInputError
-            As `fit` does, also where one of the parts alone is the cause: a feature that only its customers vary in.
+            If there are more `folds` than customers; and as `fit` does, also where one of the parts alone is the cause:
+            a feature that only its customers vary in.
 
         Examples
         --------
@@ -350,7 +375,8 @@ class WalletFrontier(FrontierModel):
         >>> size = rng.uniform(1, 50, 600)
         >>> spend = rng.uniform(0, 100 * size)
         >>> for scale in ("money", "log"):
-        ...     print(scale, WalletFrontier.cross_validate(size[:, None], spend, scale=scale, rng=1).score.loss.round())
+        ...     score, _ = WalletFrontier.cross_validate(size[:, None], spend, scale=scale, rng=1)
+        ...     print(scale, score.loss.round())
         money [110.]
         log [128.]
         """
@@ -358,6 +384,8 @@ class WalletFrontier(FrontierModel):
         quantiles = check_quantiles(checker, quantile)
         parts = checker.attempt(lambda value: check_whole("folds", value, 2), folds) or 2
         sample = check_fit(checker, features, own_spend, weights, names, scale)
+        if parts > len(sample.own):
+            raise invalid("folds", f"`folds` must not exceed the {len(sample.own):,} customers, and is {parts:,}")
         part = np.random.default_rng(rng).permutation(np.arange(len(sample.own)) % parts)
         frontier, constant = (np.empty((len(sample.own), len(quantiles))) for _ in range(2))
         for i in range(parts):
@@ -365,33 +393,8 @@ class WalletFrontier(FrontierModel):
             check_sample(Checker(f"the customers outside part {i + 1} of {parts}"), others)
             made = None if regressor is None else fits.check_regressor(regressor, quantiles)
             model = cls._learned(others, quantiles, made, scale, 0, None)
-            frontier[left_out] = model.wallet(sample.matrix[left_out])
+            frontier[left_out] = cls._frontier(model, sample.matrix[left_out])
             constant[left_out] = np.nan if model.fitted is None else model.fitted.constant
         values = np.array(quantiles)
-        return FrontierValidation(
-            score(sample.own, frontier, constant, values, sample.weights),
-            coverage(sample.own, frontier, values, sample.weights, 10),
-        )
-
-
-def _warn(model: WalletFrontier) -> None:
-    """Say where the fit is not what it is taken for; called by `fit`."""
-    known = model.fitted
-    if known is None:
-        return
-    below = known.diagnostics.below_zero / known.n_customers
-    if below > _BELOW:
-        warnings.warn(
-            f"the frontier would be below zero, and is 0, for {below:.1%} of the customers it was learned from: "
-            'spend is not linear in these features. With `scale="log"` it is always positive.',
-            AssumptionWarning,
-            stacklevel=3,
-        )
-    for q, share in zip(model.quantiles, known.share_under.tolist(), strict=True):
-        if model.regressors is not None and abs(share - q) >= _OFF:
-            warnings.warn(
-                f"{share:.1%} of the customers it was learned from lie under a frontier that is to be the {q:g} "
-                "quantile: the regressor minimises another loss, or is of another quantile.",
-                AssumptionWarning,
-                stacklevel=3,
-            )
+        judged = score(sample.own, frontier, constant, values, sample.weights)
+        return judged, coverage(sample.own, frontier, values, sample.weights, 10)

@@ -22,6 +22,8 @@ __all__ = ["Overlap", "overlap", "overlap_with"]
 
 #: Means that lie this many standard deviations apart make a linear adjustment sensitive to its form (Imbens & Rubin).
 _APART = 0.25
+#: Fewer of the rest have no mean to speak of.
+_FEW = 10
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -163,6 +165,8 @@ def overlap_with(surveyed: Surveyed, rest: FloatArray) -> Overlap:
     if outside:
         share = f"{count:,} of {len(rest):,} lie where nobody was surveyed ({describe(surveyed, found)})"
         verdict = f"{share}: what a regression says of them is extrapolation."
+    elif len(rest) < _FEW:
+        verdict = f"None lies far from the surveyed; {len(rest):,} of the rest are too few to compare means."
     elif abs(apart[place]) > _APART:
         verdict = (
             f"The rest differ from the surveyed, most in {surveyed.names[place]!r}, but lie among them: "

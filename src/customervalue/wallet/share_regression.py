@@ -10,9 +10,10 @@ import numpy as np
 
 from customervalue.errors import ConvergenceError
 from customervalue.estimation.draws import check_level
+from customervalue.wallet._features import with_intercept
 from customervalue.wallet._regression_beta import Edges, beta_interval, beta_shapes, find_edges, places
 from customervalue.wallet._regression_effects import PartialEffects, partial_effects
-from customervalue.wallet._regression_linear import Linear, student_quantile, with_ones
+from customervalue.wallet._regression_linear import Linear, student_quantile
 from customervalue.wallet._regression_logit import NoMaximumError, fit_logit
 from customervalue.wallet._regression_model import SurveyRegression, check_kind
 from customervalue.wallet._regression_space import read_like, remember, warn_beyond
@@ -129,15 +130,17 @@ class ShareRegression(SurveyRegression):
         """
         survey = read_survey(features, "share", share, weights, names, _check_shares)
         surveyed, white = remember(survey.features)
-        design = with_ones(white)
+        design = with_intercept(white)
         try:
             found = fit_logit(design, survey.target, survey.weights)
         except NoMaximumError as error:
             raise _in_words(error, surveyed, survey.target) from None
         linear = Linear(surveyed, found.point, found.covariance)
         dispersion = _dispersion(survey.target, found.mean, survey.weights, linear.freedom)
-        # Some of very many surveyed say as much of the spread as all of them.
-        some = slice(None, None, -(-survey.target.size // _ENOUGH))
+        # From the smallest share to the largest, so that the order of the rows says nothing; and some of very many
+        # surveyed, at equal distances, say as much of the spread as all of them.
+        order = np.lexsort((survey.weights, found.mean, survey.target))
+        some = order[:: -(-order.size // _ENOUGH)]
         share, weights = survey.target[some], survey.weights[some] / survey.weights[some].mean()
         variance = linear.variance(survey.features.matrix[some])
         shapes = beta_shapes(_without_himself(survey.target, found)[some], dispersion, variance)

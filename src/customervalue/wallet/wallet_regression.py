@@ -12,7 +12,9 @@ import numpy as np
 from customervalue._checks import Checker
 from customervalue.errors import AssumptionWarning, invalid
 from customervalue.estimation.draws import check_count, check_level
-from customervalue.wallet._regression_linear import Linear, student_quantile, with_ones
+from customervalue.wallet._features import exponential, with_intercept
+from customervalue.wallet._regression_elsewhere import WHAT, elsewhere, factor_of, influences
+from customervalue.wallet._regression_linear import Linear, student_quantile
 from customervalue.wallet._regression_model import SurveyRegression, check_kind
 from customervalue.wallet._regression_space import more_than_chance, read_like, remember, warn_beyond
 from customervalue.wallet._regression_spread import Spread
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
     from customervalue._typing import BoolArray, FloatArray
     from customervalue.wallet._regression_model import Kind
-    from customervalue.wallet._regression_survey import Survey
 
 __all__ = ["WalletRegression"]
 
@@ -128,14 +129,16 @@ class WalletRegression(SurveyRegression):
         """
         survey = read_survey(features, "wallet", wallet, weights, names, _check_wallets, own_spend)
         surveyed, white = remember(survey.features)
-        design, logs = with_ones(white), np.log(survey.target)
+        design, logs = with_intercept(white), np.log(survey.target)
         scaled = design * survey.weights[:, None]
         point: FloatArray = np.linalg.solve(scaled.T @ design, scaled.T @ logs).astype(np.float64)
         residual = logs - design @ point
-        covariance = _sandwich(design, residual, survey.weights)
-        spread = Spread.of(residual, survey.weights)
-        factor = _factor(spread, design @ point, survey)
-        return cls(Linear(surveyed, point, covariance), spread, factor)
+        factor, influence = 1.0, influences(design, residual, survey.weights)
+        if survey.own_spend is not None:
+            factor, on_factor = factor_of(design, point, survey, survey.own_spend, influence[:, : point.size])
+            influence = np.column_stack([influence, on_factor])
+        covariance = influence.T @ influence * (len(design) / (len(design) - point.size))
+        return cls(Linear(surveyed, point, covariance), Spread.of(residual, survey.weights), factor)
 
     @property
     def residual_deviation(self) -> float:
@@ -244,9 +247,8 @@ class WalletRegression(SurveyRegression):
         share = check_level(level)
         if kind == "new customer" and not np.all(np.isfinite(self.spread.ends(share))):
             size = self.linear.surveyed.size
-            rule = (
-                f"`level` must not exceed {1 - 2 / (size + 1):.4g} with {size:,} surveyed customers, and is {share:g}"
-            )
+            most = f"`level` must not exceed {1 - 2 / (size + 1):.4g} with {size:,} surveyed customers"
+            rule = f"{most}, and is {share:g}"
             raise invalid("level", rule, "A wallet beyond all that were surveyed is likelier than the rest allows.")
         matrix, own = self._read(features, own_spend)
         return self._of_mean(matrix, own, share) if kind == "mean" else self._of_customer(matrix, own, share)
@@ -267,8 +269,8 @@ class WalletRegression(SurveyRegression):
         Returns
         -------
         ndarray of float64, shape (n, m)
-            In money; never below `own_spend`. The coefficients are drawn once for all customers of a row, so that
-            totals over customers are as uncertain as they are.
+            In money; never below `own_spend`. What was estimated is drawn once for all customers of a row, so that
+            it does not average out in totals over customers.
 
         Raises
         ------
@@ -281,6 +283,14 @@ class WalletRegression(SurveyRegression):
         AssumptionWarning
             As `wallet` does.
 
+        Notes
+        -----
+        Each draw has its own coefficients, smearing factor and `elsewhere_factor`, jointly normal with the covariance
+        of their estimating equations, and for each customer a residual of the surveyed. In
+        simulations with normal residuals of standard deviation 0.8, 90 % intervals of the total of 2,000 others held
+        86 to 88 % of the time with 120 surveyed customers, and 88 to 90 % with 400; with fewer customers or wilder
+        wallets they hold less, as few wallets then decide the total.
+
         Examples
         --------
         >>> staff = np.repeat([1.0, 2.0, 4.0, 8.0], 10)
@@ -291,9 +301,12 @@ class WalletRegression(SurveyRegression):
         size, source = check_count(n), np.random.default_rng(rng)
         matrix, own = self._read(features, own_spend)
         wallets = np.empty((size, len(matrix)))
-        for row, typical in zip(wallets, self.linear.draw_predictors(matrix, size, source), strict=True):
-            row[:] = np.exp(typical + self.spread.sample(source.random(row.size)))
-        return wallets if own is None else own + self.elsewhere_factor * np.maximum(wallets - own, 0.0)
+        for row, (typical, rest) in zip(wallets, self.linear.draw_predictors(matrix, size, source), strict=True):
+            row[:] = exponential(typical + rest[0] + self.spread.sample(source.random(row.size)), WHAT)
+            if own is not None:
+                factor = self.elsewhere_factor * np.exp(rest[1]) if rest.size > 1 else 1.0
+                row[:] = own + factor * np.maximum(row - own, 0.0)
+        return wallets
 
     def _remark(self) -> str:
         return f"residual standard deviation {self.residual_deviation:.3g} (log money)"
@@ -308,7 +321,7 @@ class WalletRegression(SurveyRegression):
         return matrix, own
 
     def _warn_large(self, matrix: FloatArray, own: FloatArray) -> None:
-        largest = np.exp(self.linear.predictor(matrix) + self.spread.values[-1])
+        largest = exponential(self.linear.predictor(matrix) + self.spread.values[-1], WHAT)
         beyond: BoolArray = own > largest
         count = int(np.count_nonzero(beyond))
         if more_than_chance(count, own.size, self.linear.surveyed.size):
@@ -324,8 +337,8 @@ class WalletRegression(SurveyRegression):
 
     def _mean(self, typical: FloatArray, own: FloatArray | None) -> FloatArray:
         if own is None:
-            return np.asarray(np.exp(typical) * self.smearing)
-        return own + self.elsewhere_factor * _elsewhere(self.spread, typical, own)
+            return np.asarray(exponential(typical, WHAT) * self.smearing)
+        return own + self.elsewhere_factor * elsewhere(self.spread, typical, own)
 
     def _of_mean(self, matrix: FloatArray, own: FloatArray | None, level: float) -> tuple[FloatArray, FloatArray]:
         typical = self.linear.predictor(matrix)
@@ -340,24 +353,8 @@ class WalletRegression(SurveyRegression):
         if squares > 0:
             scale = np.sqrt(size / self.linear.freedom + self.linear.variance(matrix) / squares)
         least = 0.0 if own is None else own
-        low, high = (np.maximum(np.exp(typical + scale * end), least) for end in self.spread.ends(level))
+        low, high = (np.maximum(exponential(typical + scale * end, WHAT), least) for end in self.spread.ends(level))
         return low, high
-
-
-def _elsewhere(spread: Spread, typical: FloatArray, own: FloatArray) -> FloatArray:
-    """Mean of what a wallet exceeds own spend by; nothing where a wallet would come out smaller."""
-    with np.errstate(divide="ignore"):
-        least = np.log(own) - typical
-    return np.asarray(np.exp(typical) * spread.mean_exp_above(least))
-
-
-def _factor(spread: Spread, typical: FloatArray, survey: Survey) -> float:
-    """What the surveyed spend elsewhere, as a multiple of what their predictions say."""
-    own = survey.own_spend
-    if own is None:
-        return 1.0
-    said = float(survey.weights @ _elsewhere(spread, typical, own))
-    return float(survey.weights @ (survey.target - own)) / said if said > 0 else 1.0
 
 
 def _check_wallets(checker: Checker, wallet: FloatArray, own: FloatArray | None) -> None:
@@ -375,18 +372,3 @@ def _check_wallets(checker: Checker, wallet: FloatArray, own: FloatArray | None)
         )
         columns = {"own_spend": own, "wallet": wallet}
         checker.rows("wallet", own > wallet, "`wallet` must not be below `own_spend`", columns, advice)
-
-
-def _sandwich(design: FloatArray, residual: FloatArray, weights: FloatArray) -> FloatArray:
-    """Robust covariance of the coefficients and of the logarithm of the smearing factor, estimated together."""
-    columns = design.shape[1]
-    smeared = np.exp(residual)
-    relative = smeared * (weights.sum() / (weights @ smeared))
-    bread = np.zeros((columns + 1, columns + 1))
-    bread[:columns, :columns] = (design * weights[:, None]).T @ design
-    bread[columns, :columns] = (weights * relative) @ design
-    bread[columns, columns] = weights.sum()
-    moments = np.column_stack([design * residual[:, None], relative - 1]) * weights[:, None]
-    inverse = np.linalg.inv(bread)
-    correction = len(design) / (len(design) - columns)
-    return np.asarray(inverse @ (moments.T @ moments) @ inverse.T * correction)
