@@ -21,15 +21,20 @@ print(model.compare(panel))
 print("\nThe buyers of a brand: what else do they buy?\n")
 print(model.duplication())
 
-own = panel[BRAND][panel[BRAND] > 0]
-print(f"\nThe buyers of {BRAND}, of whom only their purchases of {BRAND} are told.\n")
-wallets = model.expected_wallet(own, BRAND)
+print(
+    f"\nHalf of the households make the model; of the others it is told only what they buy of {BRAND}.\n"
+)
+counts = np.column_stack([panel[name] for name in model.brands])
+half = np.random.default_rng(1).permutation(len(counts)) % 2 == 0
+learned = NBDDirichlet.fit(counts[half], brands=model.brands)
+own = counts[~half, model.brands.index(BRAND)]
+wallets = learned.expected_wallet(own, BRAND)
 print(wallets)
 
-truth = sum(panel[name] for name in model.brands)[panel[BRAND] > 0]
+truth = counts[~half].sum(axis=1)
 inside = np.mean((wallets.low <= truth) & (truth <= wallets.high))
 print(f"\nThe panel knows their category purchases: {inside:.0%} lie in the 90 % interval;")
 print(f"{wallets.wallet.sum():,.0f} purchases were expected in all, and {truth.sum():,} were made.")
-some = model.expected_wallet([1, 5, 20, 60], BRAND)
+some = learned.expected_wallet([1, 5, 20, 60], BRAND)
 pairs = zip(some.own_purchases, some.headroom, strict=True)
 print("Headroom: " + "; ".join(f"{more:.1f} beside {ours:.0f} of ours" for ours, more in pairs))

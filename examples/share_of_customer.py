@@ -20,7 +20,7 @@ for household in (3, 1):
     print(f"  household {household}: {own[row]} of {category[row]} purchases, a share of {share[row]:.2f}")
 
 print("\nAll brands side by side.\n")
-summary = wallet.category_summary(purchases, brands=names)
+summary = wallet.category_summary(panel, brands=names)
 print(summary)
 
 print("\nWhy the market share of our brand is what it is.\n")

@@ -38,9 +38,10 @@ def main() -> None:
     options = parser.parse_args()
     truth = NBDDirichlet(M=6.0, K=0.8, alpha=tuple(np.linspace(0.05, 0.3, 10)))
     heavy = NBDDirichlet(M=50.0, K=0.3, alpha=(0.1, 0.2))
+    heaviest = NBDDirichlet(M=500.0, K=0.3, alpha=(0.3, 0.7))
     panel, base = (round(size * options.scale) for size in (100_000, 1_000_000))
     counts = truth.simulate(panel, 1)
-    own, much = truth.simulate(base, 2)[:, 9], heavy.simulate(base, 2)[:, 0]
+    own, much, most = truth.simulate(base, 2)[:, 9], heavy.simulate(base, 2)[:, 0], heaviest.simulate(base, 2)[:, 0]
     model = NBDDirichlet.fit(counts)
     wallets = model.expected_wallet(own, 9)
     calls: list[tuple[str, Callable[[], object]]] = [
@@ -50,6 +51,7 @@ def main() -> None:
         ("duplication, 10 brands", model.duplication),
         (f"expected_wallet, {base:,} customers, x up to {own.max():,.0f}", lambda: model.expected_wallet(own, 9)),
         (f"expected_wallet, {base:,} customers, x up to {much.max():,.0f}", lambda: heavy.expected_wallet(much, 0)),
+        (f"expected_wallet, {base:,} customers, x up to {most.max():,.0f}", lambda: heaviest.expected_wallet(most, 0)),
         (f"  .probability, {base:,} customers", lambda: wallets.probability(5)),
         (f"  .draws(10), {base:,} customers", lambda: wallets.draws(10, 1)),
     ]

@@ -85,9 +85,41 @@ def test_brands_that_are_not_used_get_nothing() -> None:
     expected = [[1 / 2, 1 / 3, 1 / 6], [1 / 3, 0, 2 / 3], [0, 0, 1]]
     assert wallet_allocation(frame) == pytest.approx(np.array(expected))
     assert wallet_allocation([[1, None], [1, 2]]) == pytest.approx(np.array([[1, 0], [2 / 3, 1 / 3]]))
-    assert allocation_score(frame).brand == ("a", "b", "c")
+    assert allocation_score(frame).brands == ("a", "b", "c")
     masked = np.ma.masked_equal([[1, -1], [1, 2]], -1)
     assert wallet_allocation(masked) == pytest.approx(np.array([[1, 0], [2 / 3, 1 / 3]]))
+
+
+def test_brands_are_chosen_by_name() -> None:
+    frame = pd.DataFrame({"id": range(101, 112), "c": [3] * 11, "a": [1] * 11, "b": [2] * 11})
+    expected = np.tile([1 / 2, 1 / 3, 1 / 6], (11, 1))
+    for table in (frame, frame.to_dict("list")):
+        assert wallet_allocation(table, names=["a", "b", "c"]) == pytest.approx(expected)
+        assert allocation_gain(table, names=["a", "b", "c"])[0] == pytest.approx([0, 1 / 6, 1 / 6])
+        score = allocation_score(table, names=["a", "b", "c"])
+        assert score.brands == ("a", "b", "c")
+        assert score.mean_rank.tolist() == [1, 2, 3]
+        for call in (wallet_allocation, allocation_gain, allocation_score):
+            with pytest.raises(InvalidInputError, match=r"column 'id' looks like a number of.*\n.*with `names`"):
+                call(table)
+    with pytest.raises(InvalidInputError, match="there are 2 brands and 1 names"):
+        wallet_allocation([[1, 2]], names=["a"])
+
+
+def test_the_missing_values_of_any_library() -> None:
+    frame = pd.DataFrame({"a": [1, 2], "b": [2, None]}).convert_dtypes()
+    expected = np.array([[2 / 3, 1 / 3], [1, 0]])
+    frame.loc[1, "a"] = 1
+    assert wallet_allocation(frame) == pytest.approx(expected)
+    assert wallet_allocation(frame.to_numpy()) == pytest.approx(expected)
+    assert wallet_allocation([[1, 2], [1, pd.NA]]) == pytest.approx(expected)
+    with pytest.raises(InvalidInputError, match=r"`rank` must be a finite number: 1 row .*row 1"):
+        wallet_allocation(pd.array([1, None], dtype="Int64"), 2)
+
+
+def test_ties_written_as_the_worst_place() -> None:
+    assert wallet_allocation([1, 3, 3, 4]).tolist() == wallet_allocation([1, 2, 2, 4]).tolist()
+    assert "1 customer\n" in repr(allocation_score([[1, 2]]))
 
 
 # ---- oracle and properties
@@ -136,7 +168,7 @@ def test_scores_are_means_over_users() -> None:
         assert score.mean_rank[place] == pytest.approx(ranks[used[:, place], place].mean())
     assert score.users.tolist() == [4, 3, 2]
     assert score.score @ score.penetration == pytest.approx(1)
-    assert json.loads(json.dumps(score.to_dict()))["brand"] == ["a", "b", "c"]
+    assert json.loads(json.dumps(score.to_dict()))["brands"] == ["a", "b", "c"]
     assert score.to_frame("polars")["users"].to_list() == [4, 3, 2]
 
 
@@ -156,7 +188,7 @@ def test_weights_stand_for_identical_customers(ratings: list[list[Any]], random:
 
 def test_score_of_one_brand() -> None:
     score = allocation_score([1, 1, 2, 3], brands=[2, 4, 2, 4])
-    assert score.brand == ("own",)
+    assert score.brands == ("own",)
     assert score.score.tolist() == pytest.approx([(2 / 3 + 0.4 + 1 / 3 + 0.2) / 4])
     assert score.penetration.tolist() == [1]
 

@@ -8,6 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ from hypothesis.extra.numpy import arrays
 
 from customervalue.datasets import load_catsup, load_yogurt
 from customervalue.errors import InvalidInputError
-from customervalue.wallet import category_summary, share_of_wallet
+from customervalue.wallet import NBDDirichlet, category_summary, share_of_wallet
 
 PANELS = {
     "catsup": (load_catsup, ("heinz28", "heinz32", "heinz41", "hunts32")),
@@ -113,7 +115,7 @@ def test_a_dataframe_brings_its_names(library: Any) -> None:
     frame = load_yogurt(library)
     frame = frame.drop_columns(["household"]) if library == "pyarrow" else frame[list(brands)]
     summary = category_summary(frame)
-    assert summary.brand == brands
+    assert summary.brands == brands
     assert summary.market_share.tolist() == category_summary(counts).market_share.tolist()
 
 
@@ -232,7 +234,7 @@ def test_results_go_through_json_and_into_frames() -> None:
     counts, brands = panel("catsup")
     summary = category_summary(counts, brands=brands)
     told = json.loads(json.dumps(summary.to_dict()))
-    assert told["brand"] == list(brands)
+    assert told["brands"] == list(brands)
     assert told["share_of_requirements"] == summary.share_of_requirements.tolist()
     assert "_purchases" not in told
     assert isinstance(summary["heinz32"].to_dict()["market_share"], float)
@@ -287,3 +289,66 @@ def test_unknown_brands_and_bad_classes() -> None:
         summary.distribution([0.9, 1])
     with pytest.raises(InvalidInputError, match="`q` must be between 0 and 1"):
         summary.quantile(1.5)
+
+
+# ---- tables with names
+
+
+def test_brands_are_chosen_by_name() -> None:
+    frame = pd.DataFrame({"c": [9, 9], "a": [1, 0], "b": [2, 1]})
+    expected = category_summary(frame[["a", "b", "c"]].to_numpy(), brands=["a", "b", "c"])
+    for table in (frame, frame.to_dict("list"), pl.from_pandas(frame)):
+        found = category_summary(table, brands=["a", "b", "c"])
+        assert found["a"].market_share == pytest.approx(1 / 22)
+        assert found.market_share.tolist() == expected.market_share.tolist()
+    assert category_summary(frame).brands == ("c", "a", "b")
+    assert category_summary(frame, [12, 10], brands="a")["a"].market_share == pytest.approx(1 / 22)
+    with pytest.raises(InvalidInputError, match=r"there is no column 'd'.*\n.*The columns are 'c', 'a', 'b'"):
+        category_summary(frame, brands=["a", "d"])
+    with pytest.raises(InvalidInputError, match="`category` is needed for one brand"):
+        category_summary(frame, brands=["a"])
+
+
+@pytest.mark.parametrize("library", [None, "pandas", "polars", "pyarrow"])
+def test_the_number_of_the_household_is_no_brand(library: Any) -> None:
+    table = load_yogurt() if library is None else load_yogurt(library)
+    with pytest.raises(InvalidInputError, match=r"column 'household' looks like a number of.*\n.*with `brands`"):
+        category_summary(table)
+    with pytest.raises(InvalidInputError, match="'household' looks like a number of the customer"):
+        NBDDirichlet.fit(table)
+    counts, brands = panel("yogurt")
+    expected = category_summary(counts).market_share
+    assert category_summary(table, brands=brands).market_share.tolist() == expected.tolist()
+
+
+def test_columns_of_text_are_named() -> None:
+    with pytest.raises(InvalidInputError, match="column 'who' must hold numbers, and holds text or dates"):
+        category_summary({"who": ["Ann", "Bob"], "ours": [1, 2], "theirs": [0, 1]})
+    with pytest.raises(InvalidInputError, match="same length, and have ours 2, theirs 1"):
+        category_summary({"ours": [1, 2], "theirs": [0]})
+
+
+def test_brands_together_do_not_exceed_the_category() -> None:
+    message = r"add up to more than `category`: 1 row breaks this \(first: row 0, sum=4, category=3\)"
+    with pytest.raises(InvalidInputError, match=message):
+        category_summary([[2, 2], [2, 0]], [3, 2])
+    cents = np.array([[0.1, 0.2], [0.3, 0.0]])
+    assert category_summary(cents, [0.3, 0.3]).market_share.sum() == pytest.approx(1)
+
+
+def test_a_table_without_columns_and_one_customer() -> None:
+    with pytest.raises(InvalidInputError, match="at least one brand, and there is none"):
+        category_summary(np.zeros((3, 0)))
+    assert "Category of 1 customer:" in repr(category_summary([1], [2]))
+
+
+def test_what_the_model_calls_observed_is_this_summary() -> None:
+    counts, brands = panel("catsup")
+    weights = np.random.default_rng(1).uniform(0.5, 1.5, len(counts))
+    summary = category_summary(counts, weights=weights, brands=brands)
+    seen = NBDDirichlet(M=13, K=2, alpha=(0.1, 0.2, 0.1, 0.1), brands=brands).compare(counts, weights=weights).observed
+    assert seen.brands == summary.brands
+    shared = ("market_share", "penetration", "purchases_per_buyer", "category_purchases_per_brand_buyer")
+    for measure in (*shared, "share_of_requirements", "sole_buyers"):
+        assert getattr(seen, measure).tolist() == getattr(summary, measure).tolist()
+    assert seen.category_purchases_per_buyer == summary.category_purchases_per_buyer

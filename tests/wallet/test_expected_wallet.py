@@ -15,6 +15,8 @@ import customervalue as cv
 from customervalue.errors import ConvergenceError, InvalidInputError
 from customervalue.numerics.beta_rule import beta_rule
 from customervalue.wallet import NBDDirichlet
+from customervalue.wallet import _nbd_dirichlet_unseen as kernel
+from customervalue.wallet._nbd_dirichlet_unseen import Brand, unseen, unseen_weights
 
 MODEL = NBDDirichlet(M=1.47, K=2.1, alpha=(1.1, 0.5, 0.4), brands=("A", "B", "C"))
 HEAVY = NBDDirichlet(M=40.0, K=0.3, alpha=(0.2, 0.1, 0.3))
@@ -71,6 +73,48 @@ def test_mean_against_forty_digits(model: NBDDirichlet, x: float) -> None:
         ratio = mpmath.hyp2f1(k + 1, b + 1, a + b + x + 1, theta) / mpmath.hyp2f1(k, b, a + b + x, theta)
         others = float(theta * k * b / (a + b + x) * ratio)
     assert model.expected_wallet([x], 0).wallet[0] - x == pytest.approx(others, rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    "brand", [Brand(0.3, 0.7, 500.0, 0.3), Brand(2.0, 9.0, 4.0, 30.0), Brand(50.0, 400.0, 9.0, 0.5)]
+)
+def test_shared_tables_against_each_number_by_itself(brand: Brand) -> None:
+    own = np.array([0.0, 1, 2, 3, 5, 31, 32, 900, 5000, 70_000])
+    found = unseen(own, brand, 0.9)
+    for i, x in enumerate(own.tolist()):
+        weight, log_sum = unseen_weights(x, brand)
+        y, below = np.arange(weight.size), np.cumsum(weight)
+        assert found.others[i] == pytest.approx(weight @ y, rel=1e-9)
+        ends = np.searchsorted(below, np.array([0.05, 0.95]) - 1e-12)
+        assert [found.low[i], found.high[i]] == ends.tolist()
+        assert found.share[i] == pytest.approx(weight @ (x / np.maximum(x + y, 1)), rel=1e-11)
+        assert found.preference[i] == pytest.approx(weight @ ((brand.a + x) / (brand.a + brand.b + x + y)), rel=1e-11)
+        assert found.log_sum[i] == pytest.approx(log_sum, rel=1e-10, abs=1e-11)
+
+
+def test_heavy_buyers_share_their_logarithms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time goes with the tables, of which there are a few, and no longer with each number of own purchases."""
+    calls: list[float] = []
+    monkeypatch.setattr(kernel, "unseen_weights", lambda x, brand: calls.append(x) or unseen_weights(x, brand))
+    NBDDirichlet(M=50.0, K=0.3, alpha=(0.3, 0.7)).expected_wallet(np.arange(1500), 0)
+    assert len(calls) == 12  # 0, 1, 2-3, ..., 1024-2047
+
+
+def test_a_customer_does_not_depend_on_the_others() -> None:
+    alone, together = HEAVY.expected_wallet([37], 0), HEAVY.expected_wallet([60, 37, 33, 0], 0)
+    for name in ("wallet", "low", "high", "share", "preference"):
+        assert getattr(alone, name)[0] == getattr(together, name)[1]
+
+
+def test_the_interval_is_central_and_holds_more_where_others_may_sell_nothing() -> None:
+    found = MODEL.expected_wallet(np.arange(6), "A")
+    assert np.all(found.low == found.own_purchases)
+    n = np.arange(50)
+    for i, (low, high) in enumerate(zip(found.low, found.high, strict=True)):
+        chance = np.array([found.probability(k)[i] for k in n])
+        assert chance[n < low].sum() <= 0.05
+        assert chance[n > high].sum() <= 0.05
+        assert chance[(n >= low) & (n <= high)].sum() >= 0.95 - 1e-9
 
 
 def test_draws_have_the_distribution() -> None:

@@ -184,6 +184,15 @@ def test_an_interval_holds_the_value_at_its_rate() -> None:
     assert found.total == pytest.approx(value.sum(), rel=0.05)
 
 
+def test_wallets_below_own_purchases_in_all_draws_are_counted() -> None:
+    with pytest.warns(
+        AssumptionWarning, match="below `own` for 1 of 2 customers, and are raised.*same unit and period"
+    ):
+        found = opportunity([200, 3], np.full((5, 2), 100.0), share_target=0.5)
+    assert found.wallet.tolist() == [200, 100]
+    opportunity([50, 3], np.array([[40.0, 9.0]] + [[90.0, 9.0]] * 9), share_target=0.5)  # a few draws may be
+
+
 # ---- results
 
 
@@ -241,6 +250,12 @@ def test_bad_input(changed: dict[str, Any], message: str) -> None:
     arguments = {"own": [1, 2], "wallet": [10, 20], "share_target": 0.5} | changed
     with pytest.raises(InvalidInputError, match=message):
         opportunity(arguments.pop("own"), arguments.pop("wallet"), **arguments)
+
+
+def test_a_problem_is_said_once() -> None:
+    with pytest.raises(InvalidInputError, match="1 problem in the headroom") as caught:
+        headroom([1, 2], 5)
+    assert len(caught.value.problems) == 1
 
 
 def test_every_problem_at_once() -> None:

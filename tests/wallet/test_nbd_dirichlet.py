@@ -103,7 +103,7 @@ def test_probabilities_add_up_to_the_measures() -> None:
 def test_model_against_simulated_customers() -> None:
     counts = TABLE_1.simulate(100_000, rng=1)
     compared = TABLE_1.compare(counts)
-    for name in ("penetration", "purchases_per_buyer", "category_purchases_per_buyer", "sole_buyers"):
+    for name in ("penetration", "purchases_per_buyer", "category_purchases_per_brand_buyer", "sole_buyers"):
         np.testing.assert_allclose(getattr(compared.observed, name), getattr(compared.theoretical, name), rtol=0.02)
     np.testing.assert_allclose(
         compared.observed_duplication.also_buy, compared.theoretical_duplication.also_buy, atol=0.006
@@ -235,7 +235,7 @@ def test_compare_with_weights_and_by_hand() -> None:
     np.testing.assert_allclose(seen.penetration, [0.3, 0.2])
     np.testing.assert_allclose(seen.market_share, [5 / 9, 4 / 9])
     np.testing.assert_allclose(seen.purchases_per_buyer, [5 / 3, 2])
-    np.testing.assert_allclose(seen.category_purchases_per_buyer, [2, 2.5])
+    np.testing.assert_allclose(seen.category_purchases_per_brand_buyer, [2, 2.5])
     np.testing.assert_allclose(seen.share_of_requirements, [5 / 6, 0.8])
     np.testing.assert_allclose(seen.sole_buyers, [2 / 3, 0.5])
     assert seen.category_penetration == pytest.approx(0.4)

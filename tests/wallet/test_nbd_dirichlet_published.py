@@ -98,7 +98,7 @@ def test_toothpaste_summary_of_the_r_package() -> None:
         j = next(place for place, name in enumerate(NAMES) if name.startswith(brand))
         assert found.penetration[j] == pytest.approx(b, abs=0.00501)
         assert found.purchases_per_buyer[j] == pytest.approx(w, abs=0.00501)
-        assert found.category_purchases_per_buyer[j] == pytest.approx(wp, abs=0.00501)
+        assert found.category_purchases_per_brand_buyer[j] == pytest.approx(wp, abs=0.00501)
 
 
 @pytest.mark.parametrize(("length", "prefix"), [(1, "q"), (4, "y")])
@@ -109,7 +109,7 @@ def test_toothpaste_theoretical_columns(length: float, prefix: str) -> None:
     np.testing.assert_allclose(100 * found.penetration[known], column(TOOTHPASTE, f"{prefix}_b_theo"), atol=1.6)
     np.testing.assert_allclose(found.purchases_per_buyer[known], column(TOOTHPASTE, f"{prefix}_w_theo"), atol=0.11)
     np.testing.assert_allclose(
-        found.category_purchases_per_buyer[known], column(TOOTHPASTE, f"{prefix}_wp_theo"), atol=0.25
+        found.category_purchases_per_brand_buyer[known], column(TOOTHPASTE, f"{prefix}_wp_theo"), atol=0.25
     )
 
 

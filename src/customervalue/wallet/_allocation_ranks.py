@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from customervalue._checks import Checker
+from customervalue._checks import Checker, is_missing
 from customervalue.errors import invalid
 from customervalue.wallet.share import dimensions, found
 
@@ -131,8 +130,7 @@ def _missing(table: Any) -> BoolArray:
         return np.asarray(np.isnan(table))
     if table.dtype.kind != "O":
         return np.zeros(table.shape, dtype=np.bool_)
-    empty = (v is None or (isinstance(v, float) and math.isnan(v)) for v in table.flat)
-    return np.fromiter(empty, dtype=np.bool_, count=table.size).reshape(table.shape)
+    return np.fromiter(map(is_missing, table.flat), dtype=np.bool_, count=table.size).reshape(table.shape)
 
 
 def _order(table: FloatArray) -> tuple[FloatArray, FloatArray]:

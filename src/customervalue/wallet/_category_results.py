@@ -9,6 +9,7 @@ import numpy as np
 
 from customervalue._tables import Table, as_cell
 from customervalue.errors import invalid
+from customervalue.wallet._category_names import how_many
 from customervalue.wallet._category_sums import Purchases, brand_sums, count_shares, share_quantiles
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class MarketShareIdentity(Table):
 
     Attributes
     ----------
-    brand : tuple of str, length b
+    brands : tuple of str, length b
     penetration : float, or ndarray of float64, shape (b,)
         Relative: the buyers of the brand as a share of the buyers of the category. With shares of all customers
         instead, the product is market share x category penetration.
@@ -66,7 +67,7 @@ class MarketShareIdentity(Table):
       theirs  0.6667       0.625                  1.2          0.5      0.5
     """
 
-    brand: tuple[str, ...]
+    brands: tuple[str, ...]
     penetration: FloatArray
     share_of_requirements: FloatArray
     usage_index: FloatArray
@@ -78,7 +79,7 @@ class MarketShareIdentity(Table):
 
     def _table(self) -> dict[str, AnyArray]:
         names = ("penetration", "share_of_requirements", "usage_index", "product", "market_share")
-        return {"brand": _names(self.brand)} | {name: np.atleast_1d(getattr(self, name)) for name in names}
+        return {"brand": _names(self.brands)} | {name: np.atleast_1d(getattr(self, name)) for name in names}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -87,7 +88,7 @@ class ShareDistribution(Table):
 
     Attributes
     ----------
-    brand : tuple of str, length b
+    brands : tuple of str, length b
     edges : ndarray of float64, shape (k + 1,)
         Of the classes; each holds its lower edge, and the last its upper one too.
     buyers : ndarray of float64, shape (k,), or (b, k) for many brands
@@ -102,7 +103,7 @@ class ShareDistribution(Table):
     array([0.33, 0.67])
     """
 
-    brand: tuple[str, ...]
+    brands: tuple[str, ...]
     edges: FloatArray
     buyers: FloatArray
     fraction: FloatArray
@@ -111,7 +112,7 @@ class ShareDistribution(Table):
         return "Buyers by share of wallet, as a part of the brand's buyers"
 
     def _table(self) -> dict[str, AnyArray]:
-        rows = zip(self.brand, np.atleast_2d(self.fraction), strict=True)
+        rows = zip(self.brands, np.atleast_2d(self.fraction), strict=True)
         return {"from": self.edges[:-1], "to": self.edges[1:]} | dict(rows)
 
 
@@ -125,13 +126,13 @@ class CategorySummary(Table):
 
     Attributes
     ----------
-    brand : tuple of str, length b
+    brands : tuple of str, length b
     customers : float
         Their number, or the sum of their weights.
     category_penetration : float
         Share of the customers who buy in the category at all.
     category_purchases_per_buyer : float
-        Mean category purchases of those who do.
+        Mean category purchases of those who do (W).
     market_share : float, or ndarray of float64, shape (b,)
         The brand's purchases as a share of all purchases in the category.
     penetration : float, or ndarray of float64, shape (b,)
@@ -160,7 +161,7 @@ class CategorySummary(Table):
     0.545 0.650 1.048
     """
 
-    brand: tuple[str, ...]
+    brands: tuple[str, ...]
     customers: float
     category_penetration: float
     category_purchases_per_buyer: float
@@ -181,9 +182,9 @@ class CategorySummary(Table):
             column.setflags(write=False)
 
     def __getitem__(self, brand: str) -> CategorySummary:
-        if brand not in self.brand:
-            raise invalid("brand", f"there is no brand {brand!r}", f"There are {', '.join(map(repr, self.brand))}.")
-        place = self.brand.index(brand)
+        if brand not in self.brands:
+            raise invalid("brand", f"there is no brand {brand!r}", f"There are {', '.join(map(repr, self.brands))}.")
+        place = self.brands.index(brand)
         own = self._purchases.own[:, place : place + 1].copy()
         return make_summary((brand,), self._purchases._replace(own=own), one=True)
 
@@ -208,7 +209,7 @@ class CategorySummary(Table):
         """
         factors = self.relative_penetration, self.share_of_requirements, self.usage_index
         product = np.asarray(factors[0] * factors[1] * factors[2])[()]
-        return MarketShareIdentity(self.brand, *factors, product, self.market_share)
+        return MarketShareIdentity(self.brands, *factors, product, self.market_share)
 
     def distribution(self, edges: Any = _TENTHS) -> ShareDistribution:
         """Count the buyers of each brand by their share of wallet.
@@ -244,9 +245,9 @@ class CategorySummary(Table):
         buyers = count_shares(self._purchases, limits)
         within = buyers.sum(axis=1, keepdims=True)
         if not np.all(within > 0):
-            nobody = ", ".join(name for name, n in zip(self.brand, within, strict=True) if n == 0)
+            nobody = ", ".join(name for name, n in zip(self.brands, within, strict=True) if n == 0)
             raise invalid("edges", f"no buyer of {nobody} has a share within `edges`")
-        return ShareDistribution(self.brand, limits, self._shaped(buyers), self._shaped(buyers / within))
+        return ShareDistribution(self.brands, limits, self._shaped(buyers), self._shaped(buyers / within))
 
     def quantile(self, q: Any) -> FloatArray:
         """Quantiles of the shares of wallet of each brand's buyers.
@@ -283,15 +284,15 @@ class CategorySummary(Table):
 
     def _title(self) -> str:
         return (
-            f"Category of {as_cell(round(self.customers))} customers: {self.category_penetration:.1%} buy, "
+            f"Category of {how_many(self.customers)}: {self.category_penetration:.1%} buy, "
             f"{as_cell(self.category_purchases_per_buyer)} per buyer"
         )
 
     def _table(self) -> dict[str, AnyArray]:
-        return {"brand": _names(self.brand)} | {name: np.atleast_1d(getattr(self, name)) for name in _SHOWN}
+        return {"brand": _names(self.brands)} | {name: np.atleast_1d(getattr(self, name)) for name in _SHOWN}
 
 
-def make_summary(brand: tuple[str, ...], data: Purchases, *, one: bool) -> CategorySummary:
+def make_summary(brands: tuple[str, ...], data: Purchases, *, one: bool) -> CategorySummary:
     """Summarize checked purchases; measures are numbers where there is but `one` brand."""
     sums = brand_sums(data)
     per_category_buyer = sums.category_volume / sums.category_buyers
@@ -307,7 +308,7 @@ def make_summary(brand: tuple[str, ...], data: Purchases, *, one: bool) -> Categ
         "sole_buyers": sums.sole_buyers / sums.buyers,
     }
     return CategorySummary(
-        brand=brand,
+        brands=brands,
         customers=sums.customers,
         category_penetration=sums.category_buyers / sums.customers,
         category_purchases_per_buyer=per_category_buyer,

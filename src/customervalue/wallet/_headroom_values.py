@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from customervalue._typing import FloatArray
+from customervalue.wallet.share import exceeds
 
-__all__ = ["Intervals", "Situation", "Stakes", "estimated", "known"]
+if TYPE_CHECKING:
+    from customervalue._typing import BoolArray, FloatArray
+
+__all__ = ["Intervals", "Situation", "Stakes", "contradicted", "estimated", "known"]
 
 #: Draws of so many customers at a time that this many numbers are held.
 _CELLS = 2_000_000
+#: Chance may put a few draws of a wallet below what the customer is known to buy, but not so many of them.
+_NEARLY_ALL = 0.95
 
 
 class Situation(NamedTuple):
@@ -50,6 +54,11 @@ def known(s: Situation) -> Stakes:
     share = np.divide(s.own, s.wallet, out=np.full(s.wallet.shape, np.nan), where=s.wallet > 0)
     gap = np.maximum(s.target * s.wallet - s.own, 0.0)
     return Stakes(s.wallet, np.minimum(share, 1.0), gap, gap * s.margin * s.alive)
+
+
+def contradicted(s: Situation) -> BoolArray:
+    """Of which customers nearly every draw of the wallet is smaller than what they buy from us; shape (n,)."""
+    return np.asarray(np.mean(exceeds(s.own, s.wallet), axis=0) >= _NEARLY_ALL)
 
 
 def estimated(s: Situation, level: float) -> tuple[Stakes, Intervals]:

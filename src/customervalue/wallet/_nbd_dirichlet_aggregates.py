@@ -22,6 +22,7 @@ __all__ = [
     "Estimator",
     "combined_size",
     "limits",
+    "positive",
     "read_aggregates",
     "shape_from_zeros",
     "size_from_penetration",
@@ -75,14 +76,17 @@ def read_aggregates(
         raise AssertionError  # reported above
     other = 1 - math.fsum(parts)
     alone = parts.size == 1 and abs(other) <= _ROUNDING
+    ways = ", ".join(f"`{name}`" for name in _WAYS)
+    if alone and given:
+        raise invalid(given[0], f"a category alone needs none of {ways}", "Give the shares of its brands in `shares`.")
     if len(given) > 1 or (not given and not alone):
-        rule = f"one of {', '.join(f'`{name}`' for name in _WAYS)} must be given, and {len(given) or 'none'} is"
-        raise invalid("S", rule)
+        count = f"{len(given)} are" if given else "none is"
+        raise invalid("S", f"one of {ways} must be given, and {count}")
     parts, other = (parts, other) if other > _ROUNDING else (parts / parts.sum(), 0.0)
     if alone:
         found = 1.0
     elif size is not None:
-        found = _positive("S", size)
+        found = positive("S", size)
     else:
         bought = _brand_penetrations(parts, mean, shape, brand_penetration, brand_rate)
         found = _size(bought, parts, mean, shape, estimator)
@@ -122,7 +126,8 @@ def _check_shares(checker: Checker, shares: FloatArray) -> None:
         checker.add("shares", f"`shares` must not sum to more than 1, and sum to {math.fsum(shares):.6g}", advice)
 
 
-def _positive(name: str, value: Any) -> float:
+def positive(name: str, value: Any) -> float:
+    """Return a parameter if it is a positive number, raise otherwise."""
     number = check_number(name, value)
     if not (math.isfinite(number) and number > 0):
         raise invalid(name, f"`{name}` must be a positive number, and is {value!r}")

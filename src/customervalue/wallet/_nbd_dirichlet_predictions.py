@@ -13,6 +13,8 @@ from customervalue.estimation.draws import check_count
 from customervalue.estimation.model import ParametricModel
 from customervalue.numerics.nbd import nbd_log_probability
 from customervalue.units import check_number
+from customervalue.wallet._category_names import brand_columns
+from customervalue.wallet._category_sums import Purchases
 from customervalue.wallet._nbd_dirichlet_brands import brand_measures, buying, joint_penetration, rest
 from customervalue.wallet._nbd_dirichlet_results import (
     BrandComparison,
@@ -24,7 +26,6 @@ from customervalue.wallet._nbd_dirichlet_results import (
 )
 from customervalue.wallet._nbd_dirichlet_unseen import Brand, log_own_probability
 from customervalue.wallet._share_checks import check_weights
-from customervalue.wallet._share_columns import brand_columns
 
 if TYPE_CHECKING:
     from customervalue._typing import FloatArray
@@ -137,14 +138,14 @@ class CategoryPredictions(ParametricModel):
             market_share=self.shares,
             penetration=penetration,
             purchases_per_buyer=own,
-            category_purchases_per_buyer=category,
+            category_purchases_per_brand_buyer=category,
             share_of_requirements=own / category,
             sole_buyers=sole,
             repeat_buyers=repeat,
             repeat_purchases=(np.array(self.alpha) + 1) / (self.S + 1),
             duration=length,
             category_penetration=whole.penetration,
-            category_purchases_per_category_buyer=whole.purchases_per_buyer,
+            category_purchases_per_buyer=whole.purchases_per_buyer,
         )
 
     def duplication(self, duration: float = 1.0) -> Duplication:
@@ -190,8 +191,8 @@ class CategoryPredictions(ParametricModel):
         counts : array_like of int, shape (n, k), or mapping of columns, or dataframe
             Purchases of each customer (row) of each brand (column, in the order of `brands`; a mapping or dataframe
             must have columns of these names). Rows of zeros count.
-        weights : array_like of int, shape (n,), optional
-            How many identical customers each row stands for.
+        weights : array_like of float, shape (n,), optional
+            How many customers each row stands for: counts of identical rows, or projection weights of a panel; >= 0.
         duration : float
             Length of the period of the counts, > 0; 1 is the period that the model was made from.
 
@@ -216,13 +217,14 @@ class CategoryPredictions(ParametricModel):
         """
         length = check_duration(duration)
         known = brand_columns(counts, self.brands)[0]
-        table, size = counts_of_brands(known, weights, len(self.brands))
+        table, _ = counts_of_brands(known, None, len(self.brands))
+        size = _projection(weights, len(table))
         none = [name for name, some in zip(self.brands, (size @ table).tolist(), strict=True) if not some]
         problems = [Problem("counts", f"nobody bought {name!r}", "There is nothing to compare.") for name in none]
         if problems:
             raise InvalidInputError("the counts", problems, len(table))
         return BrandComparison(
-            observed=observed_brands(table, size, self.brands, length),
+            observed=observed_brands(Purchases(np.asfortranarray(table), table.sum(axis=1), size), self.brands, length),
             theoretical=self.brand_table(length),
             observed_duplication=observed_duplication(table, size, self.brands),
             theoretical_duplication=self.duplication(length),
@@ -321,6 +323,20 @@ def check_duration(duration: float) -> float:
         advice = "It is in units of the period that the model was made from: 4 is a year for a model of a quarter."
         raise invalid("duration", f"`duration` must be positive and finite, and is {duration!r}", advice)
     return value
+
+
+def _projection(weights: Any, size: int) -> FloatArray:
+    """How many customers each row stands for, whole or not."""
+    if weights is None:
+        return np.ones(size)
+    checker = Checker("the weights")
+    values = checker.amounts("weights", weights)
+    if values is not None and values.size != size:
+        checker.add("weights", f"`weights` must have one entry for each of the {size:,} rows, and has {values.size:,}")
+    checker.done()
+    if values is None:
+        raise AssertionError  # reported above
+    return values
 
 
 def counts_of_brands(counts: Any, weights: Any, width: int | None = None) -> tuple[FloatArray, FloatArray]:

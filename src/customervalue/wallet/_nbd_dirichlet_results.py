@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from customervalue._tables import Table
+from customervalue.wallet._category_results import make_summary
 
 if TYPE_CHECKING:
     from customervalue._typing import AnyArray, FloatArray
+    from customervalue.wallet._category_sums import Purchases
 
 __all__ = ["BrandComparison", "BrandTable", "CategoryTable", "Duplication", "observed_brands", "observed_duplication"]
 
@@ -19,7 +21,7 @@ _SHORT = {
     "market_share": "share",
     "penetration": "penetration",
     "purchases_per_buyer": "per buyer",
-    "category_purchases_per_buyer": "category per buyer",
+    "category_purchases_per_brand_buyer": "category per buyer",
     "share_of_requirements": "requirements",
     "sole_buyers": "sole",
 }
@@ -77,9 +79,9 @@ class BrandTable(Table):
     penetration : ndarray of float64, shape (k,)
         Share of all customers who buy the brand, between 0 and 1.
     purchases_per_buyer : ndarray of float64, shape (k,)
-        Of the brand.
-    category_purchases_per_buyer : ndarray of float64, shape (k,)
-        Purchases in the category of those who buy the brand.
+        Mean purchases of the brand by those who buy it (w).
+    category_purchases_per_brand_buyer : ndarray of float64, shape (k,)
+        Mean category purchases by those who buy the brand (wp).
     share_of_requirements : ndarray of float64, shape (k,)
         Share of the brand in the category purchases of its buyers.
     sole_buyers : ndarray of float64, shape (k,)
@@ -92,8 +94,10 @@ class BrandTable(Table):
         where purchases were observed without their order.
     duration : float
         Length of the period; 1 is the one the model was made from.
-    category_penetration, category_purchases_per_category_buyer : float
-        The same of the category as a whole.
+    category_penetration : float
+        Share of all customers who buy in the category.
+    category_purchases_per_buyer : float
+        Mean category purchases of those who do (W).
 
     Examples
     --------
@@ -107,14 +111,14 @@ class BrandTable(Table):
     market_share: FloatArray
     penetration: FloatArray
     purchases_per_buyer: FloatArray
-    category_purchases_per_buyer: FloatArray
+    category_purchases_per_brand_buyer: FloatArray
     share_of_requirements: FloatArray
     sole_buyers: FloatArray
     repeat_buyers: FloatArray
     repeat_purchases: FloatArray
     duration: float
     category_penetration: float
-    category_purchases_per_category_buyer: float
+    category_purchases_per_buyer: float
 
     @property
     def double_jeopardy(self) -> FloatArray:
@@ -132,7 +136,7 @@ class BrandTable(Table):
 
     def _title(self) -> str:
         period = f"Brands in a period of length {self.duration:g}: {self.category_penetration:.1%} buy in the category"
-        return f"{period}, {self.category_purchases_per_category_buyer:.4g} times"
+        return f"{period}, {self.category_purchases_per_buyer:.4g} times"
 
     def _table(self) -> dict[str, AnyArray]:
         columns: dict[str, AnyArray] = {"brand": np.array(self.brands, dtype=object)}
@@ -218,7 +222,7 @@ class BrandComparison(Table):
 
     def _title(self) -> str:
         seen, said = self.observed, self.theoretical
-        rates = (each.category_purchases_per_category_buyer for each in (seen, said))
+        rates = (each.category_purchases_per_buyer for each in (seen, said))
         return (
             f"Observed against theoretical, in a period of length {said.duration:g}\n"
             f"  buy in the category: {seen.category_penetration:.1%}, model {said.category_penetration:.1%}\n"
@@ -238,32 +242,26 @@ class BrandComparison(Table):
         return [[head[0], *(name for title in _SHORT.values() for name in (title, "model"))], *body]
 
 
-def observed_brands(counts: FloatArray, weights: FloatArray, brands: tuple[str, ...], duration: float) -> BrandTable:
-    """The same measures from counts (n, k) of customers who stand for so many each; each brand has a buyer.
+def observed_brands(data: Purchases, brands: tuple[str, ...], duration: float) -> BrandTable:
+    """The same measures of what was bought; each brand has a buyer.
 
     Examples
     --------
-    >>> observed_brands(np.array([[2.0, 0.0], [1.0, 1.0]]), np.ones(2), ("ours", "theirs"), 1.0).sole_buyers
+    >>> from customervalue.wallet._category_sums import Purchases
+    >>> bought = Purchases(own=np.array([[2.0, 0.0], [1.0, 1.0]]), category=np.array([2.0, 2.0]), weights=np.ones(2))
+    >>> observed_brands(bought, ("ours", "theirs"), 1.0).sole_buyers
     array([0.5, 0. ])
     """
-    total, buys = counts.sum(axis=1), counts > 0
-    buyers, bought = weights @ buys, weights @ counts
-    category = weights @ (total[:, None] * buys)
-    only = weights @ (buys & (buys.sum(axis=1) == 1)[:, None])
-    size, active = float(weights.sum()), float(weights @ (total > 0))
+    summary = make_summary(brands, data, one=False)
+    unseen = np.full(len(brands), np.nan)
     return BrandTable(
+        **{name: getattr(summary, name) for name in _MEASURES},
         brands=brands,
-        market_share=bought / bought.sum(),
-        penetration=buyers / size,
-        purchases_per_buyer=bought / buyers,
-        category_purchases_per_buyer=category / buyers,
-        share_of_requirements=bought / category,
-        sole_buyers=only / buyers,
-        repeat_buyers=np.full(len(brands), np.nan),
-        repeat_purchases=np.full(len(brands), np.nan),
+        repeat_buyers=unseen,
+        repeat_purchases=unseen.copy(),
         duration=duration,
-        category_penetration=active / size,
-        category_purchases_per_category_buyer=float(bought.sum()) / active,
+        category_penetration=summary.category_penetration,
+        category_purchases_per_buyer=summary.category_purchases_per_buyer,
     )
 
 

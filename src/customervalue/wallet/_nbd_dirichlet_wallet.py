@@ -11,7 +11,7 @@ from customervalue._checks import Checker
 from customervalue._tables import Table
 from customervalue.estimation.draws import check_count
 from customervalue.numerics.compress import group_codes
-from customervalue.wallet._nbd_dirichlet_unseen import Brand, Unseen, log_unseen_probability, unseen, unseen_weights
+from customervalue.wallet._nbd_dirichlet_unseen import Brand, Unseen, log_unseen_probability, unseen, unseen_terms
 
 if TYPE_CHECKING:
     from customervalue._typing import AnyArray, FloatArray, IntArray
@@ -33,7 +33,8 @@ class ExpectedWallet(Table):
     wallet : ndarray of float64, shape (n,)
         Expected number of his purchases in the category, ours included.
     low, high : ndarray of float64, shape (n,)
-        Whole numbers; his category purchases lie between them, both included, with probability `level` or more.
+        Whole numbers; his category purchases lie between them, both included, with probability `level` or more. The
+        interval is central: less than (1 - level) / 2 lies below it, and no more than that above.
     share : ndarray of float64, shape (n,)
         Expected share of ours in his category purchases, given that there are any; 0 for who bought nothing from us.
     preference : ndarray of float64, shape (n,)
@@ -47,7 +48,9 @@ class ExpectedWallet(Table):
 
     Notes
     -----
-    The interval is that of one customer, at the parameters of the model as if they were known exactly.
+    The interval is that of one customer, at the parameters of the model as if they were known exactly. Purchases are
+    whole numbers, so that it holds more than `level`; above all where he may well buy nothing from others: then `low`
+    is his own purchases, nothing lies below, and a 90 % interval holds about 95 %.
 
     Examples
     --------
@@ -171,8 +174,8 @@ class ExpectedWallet(Table):
         """
         source, size = np.random.default_rng(rng), check_count(n)
         result = np.empty((size, self.own_purchases.size))
-        for place, x in enumerate(self._distinct.tolist()):
-            below = np.cumsum(unseen_weights(x, self._brand)[0])
+        for place, (terms, _) in enumerate(unseen_terms(self._distinct, self._brand)):
+            x, below = self._distinct[place], np.cumsum(terms)
             who = np.flatnonzero(self._place == place)
             for some in np.array_split(who, max(1, who.size * size // _BATCH)):
                 chance = source.random((size, some.size)) * below[-1]

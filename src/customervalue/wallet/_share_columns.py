@@ -1,43 +1,16 @@
-"""Tables of brands: an array, a mapping of columns or a dataframe, and the names of the brands."""
+"""Tables of two brands or more, and their names."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from customervalue import _columns
 from customervalue.errors import invalid
+from customervalue.wallet._category_names import brand_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["brand_columns", "check_brands"]
-
-
-def brand_columns(amounts: Any, brands: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
-    """The table, and the names of its columns if they are known.
-
-    Examples
-    --------
-    >>> brand_columns({"household": [1, 2], "ours": [3, 0], "theirs": [1, 1]}, ["ours", "theirs"])
-    (array([[3, 1],
-           [0, 1]]), ['ours', 'theirs'])
-    """
-    own = list(amounts) if isinstance(amounts, Mapping) else getattr(amounts, "columns", None)
-    if own is None or hasattr(amounts, "column_names"):  # a pyarrow table has its columns themselves under that name
-        own = getattr(amounts, "column_names", None)
-    if own is None:
-        return amounts, brands
-    names = list(own) if brands is None else list(brands)
-    if all(isinstance(name, str) for name in names):
-        found, _ = _columns.read(amounts, {name: name for name in names}, {})
-        if len({len(column) for column in found.values()}) > 1:
-            rule = "all columns must have the same length"
-            raise invalid("purchases", f"{rule}, and have {', '.join(f'{n} {len(c)}' for n, c in found.items())}")
-        return np.column_stack([np.asarray(found[name]) for name in names]), names
-    return np.asarray(amounts), brands
 
 
 def check_brands(brands: Sequence[str] | None, size: int | None = None) -> tuple[str, ...]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from customervalue._checks import Checker
-from customervalue._tables import Table, as_cell
+from customervalue._tables import Table
 from customervalue.errors import invalid
 from customervalue.wallet._allocation_ranks import Ranked, read_ranks
-from customervalue.wallet._category_names import brand_names
+from customervalue.wallet._category_names import brand_columns, brand_names, how_many
 from customervalue.wallet.share import found
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class AllocationScore(Table):
 
     Attributes
     ----------
-    brand : tuple of str, length b
+    brands : tuple of str, length b
     customers : float
         Their number, or the sum of their weights.
     users : ndarray of float64, shape (b,)
@@ -54,7 +54,7 @@ class AllocationScore(Table):
       third   2      0.6667       2.75       0.2083  0.1667
     """
 
-    brand: tuple[str, ...]
+    brands: tuple[str, ...]
     customers: float
     users: FloatArray
     penetration: FloatArray
@@ -63,27 +63,31 @@ class AllocationScore(Table):
     gain: FloatArray
 
     def _title(self) -> str:
-        return f"Wallet Allocation Rule: {as_cell(round(self.customers))} customers"
+        return f"Wallet Allocation Rule: {how_many(self.customers)}"
 
     def _table(self) -> dict[str, AnyArray]:
         names = ("users", "penetration", "mean_rank", "score", "gain")
-        return {"brand": np.array(self.brand, dtype=object)} | {name: getattr(self, name) for name in names}
+        return {"brand": np.array(self.brands, dtype=object)} | {name: getattr(self, name) for name in names}
 
 
-def wallet_allocation(rank: Any, brands: Any = None, *, of: Of = "ranks") -> FloatArray:
+def wallet_allocation(
+    rank: Any, brands: Any = None, *, of: Of = "ranks", names: str | Sequence[str] | None = None
+) -> FloatArray:
     """Share of wallet of a brand that a customer ranks so, among the brands he uses.
 
     Parameters
     ----------
-    rank : array_like of float
+    rank : array_like of float, or mapping of columns, or dataframe
         Either the rank of one brand, ours, by each customer: a number or shape (n,), with `brands`; 1 is the best, and
         a brand tied with others has the mean of their ranks (two on places 2 and 3: 2.5). Or the ranks of all brands:
         shape (b,) by one customer, or (n, b) by each, without `brands`; NaN is a brand that he does not use. There ties
-        may be written as 1, 2, 2, 4, as 1, 2, 2, 3 or as 1, 2.5, 2.5, 4; they are averaged.
+        may be written as 1, 2, 2, 4, as 1, 3, 3, 4, as 1, 2, 2, 3 or as 1, 2.5, 2.5, 4; they are averaged.
     brands : int or array_like of int, shape (n,), optional
         How many brands each customer uses, ours included.
     of : {"ranks", "ratings"}
         What `rank` holds. Ratings, where more is better, need all brands of a customer, and are made into ranks.
+    names : str or sequence of str, optional
+        Of a mapping or dataframe, the columns to take; all of them by default. An array has a column for each.
 
     Returns
     -------
@@ -121,16 +125,20 @@ def wallet_allocation(rank: Any, brands: Any = None, *, of: Of = "ranks") -> Flo
     array([[0.5  , 0.25 , 0.25 ],
            [0.333, 0.   , 0.667]])
     """
-    ranked = read_ranks(rank, brands, of)
+    checker = Checker("the ranks")
+    ranked, _ = _read(checker, rank, brands, of, names)
+    checker.done()
     return np.asarray(_share(ranked).reshape(ranked.shape))[()]
 
 
-def allocation_gain(rank: Any, brands: Any = None, *, of: Of = "ranks") -> FloatArray:
+def allocation_gain(
+    rank: Any, brands: Any = None, *, of: Of = "ranks", names: str | Sequence[str] | None = None
+) -> FloatArray:
     """Share of wallet that a brand gains with a customer if he moves it up one rank.
 
     Parameters
     ----------
-    rank, brands, of
+    rank, brands, of, names
         As in `wallet_allocation`.
 
     Returns
@@ -155,7 +163,9 @@ def allocation_gain(rank: Any, brands: Any = None, *, of: Of = "ranks") -> Float
     >>> allocation_gain([2, 3, 1], brands=[2, 3, 4]).round(3)
     array([0.333, 0.167, 0.   ])
     """
-    ranked = read_ranks(rank, brands, of)
+    checker = Checker("the ranks")
+    ranked, _ = _read(checker, rank, brands, of, names)
+    checker.done()
     return np.asarray(_gain(ranked).reshape(ranked.shape))[()]
 
 
@@ -174,7 +184,8 @@ def allocation_score(
     rank, brands, of
         As in `wallet_allocation`; one-dimensional ranks, with `brands`, are those of one brand by its users.
     names : str or sequence of str, optional
-        Of the brands; by default those of the columns of a dataframe, and otherwise "own", or "brand 1", "brand 2", ...
+        Of the columns; of a mapping or dataframe, the columns to take. By default its own names, and otherwise "own",
+        or "brand 1", "brand 2", ...
     weights : array_like of float, shape (n,), optional
         How many customers each row stands for, >= 0.
 
@@ -198,10 +209,9 @@ def allocation_score(
       brand  users  penetration  mean rank  score  gain
       own    4      1            1.75       0.4    0.1083
     """
-    ranked = read_ranks(rank, brands, of)
-    n, b = ranked.rank.shape
     checker = Checker("the scores")
-    labels = brand_names(checker, "names", names, rank, b)
+    ranked, labels = _read(checker, rank, brands, of, names)
+    n = len(ranked.rank)
     each = np.ones(n) if weights is None else found(checker.amounts("weights", weights))
     checker.sizes["rank"] = n
     checker.same_length()
@@ -213,6 +223,15 @@ def allocation_score(
         raise invalid("rank", f"nobody uses {nobody}", "A brand without users has no score: leave it out.")
     means = (each @ np.where(used, values, 0.0) / users for values in (ranked.rank, _share(ranked), _gain(ranked)))
     return AllocationScore(labels, float(each.sum()), users, users / each.sum(), *means)
+
+
+def _read(
+    checker: Checker, rank: Any, brands: Any, of: str, names: str | Sequence[str] | None
+) -> tuple[Ranked, tuple[str, ...]]:
+    """Ranks and the names of their brands, checked."""
+    table, chosen = brand_columns(rank, names, "names")
+    ranked = read_ranks(table, brands, of)
+    return ranked, brand_names(checker, "names", chosen, ranked.rank.shape[1])
 
 
 def _share(ranked: Ranked) -> FloatArray:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from customervalue._checks import Checker
-from customervalue.wallet._category_names import brand_names
+from customervalue.wallet._category_names import brand_columns, brand_names
 from customervalue.wallet._category_results import CategorySummary, MarketShareIdentity, ShareDistribution, make_summary
 from customervalue.wallet._category_sums import Purchases
 from customervalue.wallet.share import dimensions, exceeds, found
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CategorySummary", "MarketShareIdentity", "ShareDistribution", "category_summary"]
 
+_NEEDED = "`category` is needed for one brand: what each customer buys in the category in all"
+
 
 def category_summary(
     own: Any, category: Any = None, *, weights: Any = None, brands: str | Sequence[str] | None = None
@@ -27,7 +29,7 @@ def category_summary(
 
     Parameters
     ----------
-    own : array_like of float, shape (n,) or (n, b)
+    own : array_like of float, shape (n,) or (n, b), or mapping of b columns, or dataframe
         What each customer buys of our brand, or of each of b brands, in purchases or money; >= 0.
     category : array_like of float, shape (n,), optional
         What he buys in the category in all, these brands included. Needed for one brand; of a table of brands it is the
@@ -35,7 +37,8 @@ def category_summary(
     weights : array_like of float, shape (n,), optional
         How many customers each row stands for: counts of identical rows, or projection weights of a panel; >= 0.
     brands : str or sequence of str, optional
-        Their names; by default those of the columns of a dataframe, and otherwise "own", or "brand 1", "brand 2", ...
+        Names of the columns; of a mapping or dataframe, the columns to take. By default its own names, and otherwise
+        "own", or "brand 1", "brand 2", ...
 
     Returns
     -------
@@ -45,8 +48,9 @@ def category_summary(
     Raises
     ------
     InvalidInputError
-        If an amount or weight is missing, not finite or negative, a brand exceeds its customer's category (by more than
-        rounding), nobody buys a brand, weights are all 0, or names do not fit.
+        If an amount or weight is missing, not finite or negative, a brand, or the brands together, exceed a customer's
+        category (by more than rounding), nobody buys a brand, weights are all 0, names do not fit, or a column holds
+        text or looks like the number of the customer and was not asked for by name.
 
     Notes
     -----
@@ -66,8 +70,7 @@ def category_summary(
     --------
     >>> from customervalue.datasets import load_catsup
     >>> panel, names = load_catsup(), ["heinz28", "heinz32", "heinz41", "hunts32"]
-    >>> counts = np.column_stack([panel[name] for name in names])
-    >>> summary = category_summary(counts, brands=names)
+    >>> summary = category_summary(panel, brands=names)
     >>> summary.share_of_requirements.round(3)
     array([0.347, 0.592, 0.169, 0.291])
     >>> summary["heinz32"].identity()
@@ -76,9 +79,12 @@ def category_summary(
       heinz32  0.8467       0.5917                 1.04         0.5211   0.5211
     """
     checker = Checker("the category")
-    data, one = _purchases(checker, own, category, weights)
+    table, chosen = brand_columns(own, brands)
+    if category is None and table is not own and brands is not None and np.shape(table)[1:] == (1,):
+        checker.add("category", _NEEDED, "Or choose all brands of the category.")
+    data, one = _purchases(checker, table, category, weights)
     if not checker.problems:
-        names = brand_names(checker, "brands", brands, own, data.own.shape[1])
+        names = brand_names(checker, "brands", chosen, data.own.shape[1])
     checker.done()
     bought = np.any((data.own > 0)[data.weights > 0], axis=0)
     if not np.all(bought):
@@ -98,9 +104,10 @@ def _purchases(checker: Checker, own: Any, category: Any, weights: Any) -> tuple
     else:
         table = checker.amount_matrix("own", own)
         x = np.empty((0, 0)) if table is None else table
+        if table is not None and not x.shape[1]:
+            checker.add("own", "there must be at least one brand, and there is none")
     if one and category is None:
-        rule = "`category` is needed for one brand: what each customer buys in the category in all"
-        checker.add("category", rule, "A table with a column for every brand needs none.")
+        checker.add("category", _NEEDED, "A table with a column for every brand needs none.")
     total = x.sum(axis=1) if category is None else found(checker.amounts("category", category))
     each = np.ones(len(x)) if weights is None else found(checker.amounts("weights", weights))
     checker.same_length()
@@ -112,9 +119,13 @@ def _purchases(checker: Checker, own: Any, category: Any, weights: Any) -> tuple
 
 
 def _report_excess(checker: Checker, own: FloatArray, category: FloatArray) -> None:
+    advice = "The category is what is bought of all brands, these included, in the same unit."
     above = exceeds(own, category[:, None])
     if np.any(above):
         of_row = own[np.arange(len(own)), np.argmax(above, axis=1)]
-        advice = "The category is what is bought of all brands, these included, in the same unit."
         show = {"own": of_row, "category": category}
         checker.rows("own", np.any(above, axis=1), "`own` must not exceed `category`", show, advice)
+    total = own.sum(axis=1)
+    together = exceeds(total, category) & ~np.any(above, axis=1)
+    rule = "the brands of a customer must not add up to more than `category`"
+    checker.rows("own", together, rule, {"sum": total, "category": category}, advice)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,15 @@ import numpy as np
 
 from customervalue._checks import Checker
 from customervalue._tables import Table, as_cell
-from customervalue.errors import invalid
+from customervalue.errors import AssumptionWarning, invalid
 from customervalue.estimation.draws import check_level
 from customervalue.units import check_number
-from customervalue.wallet._headroom_values import Intervals, Situation, Stakes, estimated, known
+from customervalue.wallet._category_names import how_many
+from customervalue.wallet._headroom_values import Intervals, Situation, Stakes, contradicted, estimated, known
 from customervalue.wallet.share import amounts_of_wallet, dimensions, found, undefined_shares
 
 if TYPE_CHECKING:
-    from customervalue._typing import AnyArray, FloatArray, IntArray
+    from customervalue._typing import AnyArray, BoolArray, FloatArray, IntArray
 
 __all__ = ["Opportunity", "headroom", "opportunity"]
 
@@ -139,7 +141,7 @@ class Opportunity(Table):
     def _title(self) -> str:
         chance = self.headroom > 0 if self.probability_of_headroom is None else self.probability_of_headroom
         below = f"{as_cell(round(float(chance.sum())))} below the target share"
-        title = f"Opportunity: {as_cell(self.own.size)} customers, {below}, value at stake"
+        title = f"Opportunity: {how_many(self.own.size)}, {below}, value at stake"
         ends = self.total_interval
         between = "" if ends is None else f" ({as_cell(ends[0])} to {as_cell(ends[1])} at {100 * self.level:g} %)"
         return f"{title} {as_cell(self.total)}{between}"
@@ -238,7 +240,8 @@ def opportunity(
     Warns
     -----
     AssumptionWarning
-        If some wallets are 0, where no present share exists; with the number of customers. Nothing is at stake there.
+        If some wallets are 0, where no present share exists, or 95 % or more of the draws of some wallets are below
+        what the customer buys from us; with the number of customers. Nothing is at stake there.
 
     Notes
     -----
@@ -269,8 +272,21 @@ def opportunity(
     checker.same_length()
     checker.done()
     stakes, intervals = (known(data), None) if data.wallet.ndim == data.alive.ndim == 1 else estimated(data, level)
+    if data.wallet.ndim > 1:
+        _warn_of_small_wallets(contradicted(data))
     undefined_shares(np.isnan(stakes.share), "the present share is NaN there and nothing is at stake")
     return _opportunity(data, stakes, intervals, float(level), np.arange(data.own.size) if names is None else names)
+
+
+def _warn_of_small_wallets(contradicted: BoolArray) -> None:
+    count = int(np.count_nonzero(contradicted))
+    if count:
+        warnings.warn(
+            f"nearly all draws of the wallet are below `own` for {count:,} of {contradicted.size:,} customers, and are "
+            "raised to it: nothing is at stake there. Are own purchases and wallets of the same unit and period?",
+            AssumptionWarning,
+            stacklevel=3,
+        )
 
 
 def _opportunity(
