@@ -6,6 +6,9 @@ import json
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +17,7 @@ from scipy import integrate, stats
 from customervalue.errors import ConvergenceError, InvalidInputError, WeaklyIdentifiedWarning
 from customervalue.wallet import BetaBinomialShare, share_change
 from customervalue.wallet._share_change_integrals import Betas, Components, change_of_share
-from customervalue.wallet._share_change_model import MEMORIES, fit_memory, log_likelihoods, windows
+from customervalue.wallet._share_change_model import MEMORIES, fit_memory, log_likelihoods, one_memory, windows
 
 MODEL = BetaBinomialShare(alpha=0.6, beta=1.4)
 
@@ -122,7 +125,63 @@ def test_posterior_by_sampling() -> None:
     np.testing.assert_allclose([found.low[0], found.high[0]], np.quantile(q - p, [0.05, 0.95]), atol=3 * error)
 
 
+@pytest.mark.parametrize(("size", "tolerance"), [(1e3, 0.01), (1e4, 0.005), (1e5, 0.001)])
+def test_probabilities_of_narrow_distributions(size: float, tolerance: float) -> None:
+    """A large S makes shares narrow, however few the purchases; so does a long memory."""
+    model = BetaBinomialShare(0.3 * size, 0.7 * size)
+    found = share_change(([3], [10]), ([1], [10]), model=model, persistence=0.0, tolerance=tolerance)
+    p, q = (stats.beta(model.alpha + x, model.beta + 10 - x) for x in (3, 1))
+    low, high = p.ppf([1e-12, 1 - 1e-12])
+    fell = integrate.quad(lambda s: p.pdf(s) * q.cdf(s - tolerance), low, high, epsabs=1e-9)[0]
+    rose = integrate.quad(lambda s: p.pdf(s) * q.sf(s + tolerance), low, high, epsabs=1e-9)[0]
+    assert found.probability_fell[0] == pytest.approx(fell, abs=1e-4)
+    assert found.probability_rose[0] == pytest.approx(rose, abs=1e-4)
+    for end, probability in ((found.low[0], 0.05), (found.high[0], 0.95)):
+        below = integrate.quad(lambda s, end=end: p.pdf(s) * q.cdf(s + end), low, high, epsabs=1e-9)[0]
+        assert below == pytest.approx(probability, abs=0.003)
+
+
+def test_probabilities_with_a_long_memory() -> None:
+    """Of a customer of whom nothing is known, the change is that of the prior: u of 990 purchases link two shares."""
+    found = share_change(([0], [0]), ([0], [0]), model=BetaBinomialShare(3, 7), persistence=0.99, tolerance=0.01)
+    rng = np.random.default_rng(1)
+    p = rng.beta(3, 7, 500_000)
+    u = rng.binomial(990, p)
+    q = rng.beta(3 + u, 997 - u)
+    assert found.probability_fell[0] == pytest.approx((q < p - 0.01).mean(), abs=0.0015)  # two standard errors
+    assert found.probability_rose[0] == pytest.approx(found.probability_fell[0], abs=1e-5)
+
+
+def test_a_busy_customer_does_not_change_the_others() -> None:
+    alone = share_change(([3], [5]), ([1], [6]), model=MODEL, persistence=0.5)
+    both = share_change(([3, 40_000], [5, 90_000]), ([1, 30_000], [6, 90_000]), model=MODEL, persistence=0.5)
+    assert both.probability_fell[0] == pytest.approx(alone.probability_fell[0], abs=1e-12)
+    assert both.label.tolist()[1] == "falling"
+
+
 # Properties
+
+
+@pytest.mark.parametrize("size", [0.3, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("persistence", [0.0, 0.1, 0.3, 0.5, 0.7, 0.95])
+def test_the_persistence_asked_for_is_used(size: float, persistence: float) -> None:
+    memory = one_memory(0.3 * size, 0.7 * size, persistence)
+    assert memory.persistence == pytest.approx(persistence, abs=1e-9)
+    assert np.all(memory.weights > 0)
+    found = share_change(
+        ([3], [5]), ([1], [6]), model=BetaBinomialShare(0.3 * size, 0.7 * size), persistence=persistence
+    )
+    assert found.persistence == pytest.approx(persistence, abs=1e-9)
+
+
+def test_memories_between_two_whole_ones_are_mixed() -> None:
+    model = BetaBinomialShare(0.15, 0.35)
+    parts = [share_change(([3], [5]), ([1], [6]), model=model, persistence=rho) for rho in (0.0, 1 / 1.5)]
+    mixed = share_change(([3], [5]), ([1], [6]), model=model, persistence=0.5)
+    rows = windows(*(np.array([float(v)]) for v in (3, 5, 1, 6)))
+    weights = np.array([0.25, 0.75]) * np.exp([log_likelihoods(rows, 0.15, 0.35, c)[0] for c in (0.0, 1.0)])
+    expected = weights @ [found.probability_fell[0] for found in parts] / weights.sum()
+    assert mixed.probability_fell[0] == pytest.approx(expected, abs=1e-9)
 
 
 counts = st.integers(0, 12).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -179,6 +238,44 @@ def test_money_of_equal_purchases_is_purchases() -> None:
     )
     np.testing.assert_allclose(paid.probability_fell, counted.probability_fell, rtol=1e-9)
     np.testing.assert_allclose(paid.moved_elsewhere, 10 * counted.moved_elsewhere, rtol=1e-9)
+
+
+def test_variation_of_values() -> None:
+    spent = {
+        "before": ([30.0, 0.0], [50.0, 40.0]),
+        "after": ([10.0, 20.0], [60.0, 20.0]),
+        "purchases": ([5, 4], [6, 2]),
+    }
+    sure = share_change(**spent, model=MODEL, persistence=0.5)
+    model = BetaBinomialShare(MODEL.alpha, MODEL.beta, variation=1.0)
+    unsure = share_change(**spent, model=model, persistence=0.5)
+    assert unsure.probability_fell[0] < sure.probability_fell[0]
+    said = share_change(**spent, variation=1.0, prior="weak", persistence=0.5)
+    assert said.model.variation == 1.0
+    again = share_change(**spent, model=said.model, persistence=0.5)
+    np.testing.assert_array_equal(again.probability_fell, said.probability_fell)
+
+
+@pytest.mark.parametrize("frame", [dict, pd.DataFrame, pl.DataFrame, pa.table])
+def test_columns_by_name(frame: Any) -> None:
+    settings_ = {"model": MODEL, "persistence": 0.5}
+    expected = share_change(([3, 0, 1], [5, 4, 2]), ([1, 2, 0], [6, 2, 0]), **settings_)
+    before = frame({"id": [7, 8, 9], "category": [5, 4, 2], "own": [3, 0, 1]})
+    after = frame({"category": [6, 2, 0], "own": [1, 2, 0]})
+    np.testing.assert_array_equal(share_change(before, after, **settings_).change, expected.change)
+    with pytest.raises(InvalidInputError, match="must have the columns 'own' and 'category', and has 'id', 'x', 'n'"):
+        share_change(frame({"id": [7], "x": [3], "n": [5]}), frame({"id": [7], "x": [1], "n": [6]}), **settings_)
+
+
+def test_columns_by_position() -> None:
+    settings_ = {"model": MODEL, "persistence": 0.5}
+    expected = share_change(([3, 0], [5, 4]), ([1, 2], [6, 2]), **settings_)
+    frames = (pd.DataFrame({"x": [3, 0], "n": [5, 4]}), pd.DataFrame({"x": [1, 2], "n": [6, 2]}))
+    arrays = (np.array([[3, 5], [0, 4]]), np.array([[1, 6], [2, 2]]))
+    for windows_ in (frames, arrays):
+        np.testing.assert_array_equal(share_change(*windows_, **settings_).change, expected.change)
+    with pytest.raises(InvalidInputError, match="two columns or two rows"):
+        share_change([[3, 5], [0, 4]], arrays[1], **settings_)
 
 
 def test_persistence_is_found() -> None:
@@ -241,6 +338,14 @@ def test_labels() -> None:
         (lambda: share_change(([3], [4]), ([1], [2]), level=0), "`level` must lie between 0 and 1"),
         (lambda: share_change(([3], [4]), ([1], [2]), persistence=1.0), "`persistence` must be at least 0"),
         (lambda: share_change(([3], [4]), ([1], [2]), model=MODEL, persistence=0.999), "At most 1,000"),
+        (lambda: share_change(([3], [4]), ([1.5], [2])), r"For money give `purchases=\(before, after\)`"),
+        (lambda: share_change(([3], [4]), ([1], [2]), purchases=([0], [2])), "`purchases_before` must not be 0"),
+        (lambda: share_change(([3], [4]), ([1], [2]), variation=0.5), "without `purchases` these are counts"),
+        (lambda: share_change(([3], [4]), ([1], [2]), model=MODEL, prior="weak"), "with a `model` there is none"),
+        (
+            lambda: share_change(([3], [4]), ([1], [2]), purchases=([3], [2]), model=MODEL, variation=0.5),
+            "`variation` is 0.5, and that of the model 0",
+        ),
         (lambda: share_change(([3], [4]), ([1], [2]), model="beta"), "`model` must be a BetaBinomialShare"),
     ],
 )
@@ -258,5 +363,14 @@ def test_problems_of_both_windows_at_once() -> None:
 def test_customers_who_tell_nothing_of_persistence() -> None:
     with pytest.warns(WeaklyIdentifiedWarning, match="do not tell how persistent"):
         share_change(([1, 0, 0], [1, 1, 0]), ([0, 0, 1], [1, 0, 1]), model=MODEL)
-    with pytest.raises(ConvergenceError, match="bought from us"):
+    with pytest.raises(ConvergenceError, match="none of the 2 customers with purchases bought from us"):
         share_change(([0, 0], [3, 2]), ([0, 0], [3, 2]))
+    # With the way out that the message names.
+    found = share_change(([0, 0], [3, 2]), ([0, 0], [3, 2]), prior="weak", persistence=0.5)
+    assert found.model.mean < 0.1
+
+
+def test_warnings_count_customers_and_not_windows() -> None:
+    with pytest.warns(WeaklyIdentifiedWarning) as warned:
+        share_change(([2, 2], [4, 4]), ([2, 2], [4, 4]))
+    assert str(warned[0].message).startswith("2 customers do not tell all parameters")

@@ -347,3 +347,17 @@ def test_no_heterogeneity() -> None:
     assert model.share([9], [10])[0] < 0.5
     with pytest.warns(WeaklyIdentifiedWarning, match="than chance alone would have it"):
         DirichletShare.fit([[3, 7], [3, 7], [4, 6], [2, 8]] * 20)
+
+
+def test_thresholds_of_each_customer() -> None:
+    """Customers are put together by counts and threshold; each gets his own answer."""
+    model, rng = BetaBinomialShare(0.6, 1.4), np.random.default_rng(1)
+    category = rng.poisson(5.0, 500)
+    own, threshold = rng.binomial(category, 0.3), rng.choice([0.0, 0.2, 0.5, 1.0], 500)
+    found = model.probability_above(threshold, own, category)
+    for limit in np.unique(threshold):
+        chosen = threshold == limit
+        one = model.probability_above(limit, own[chosen], category[chosen])
+        np.testing.assert_array_equal(found[chosen], one)
+    spent = model.probability_above(threshold, 1.5 * own, 1.5 * category, purchases=category)
+    np.testing.assert_allclose(spent, found, rtol=1e-9)

@@ -58,15 +58,20 @@ class ShareRows:
         Purchases in the category.
     counts : ndarray of float64, shape (n,)
         Customers each row stands for.
+    customers : int, optional
+        How many there are, if one of them may have several rows.
     """
 
     columns: tuple[Column, ...]
     total: Column
     counts: FloatArray
+    customers: int | None = None
 
     @cached_property
     def n_customers(self) -> int:
         """Customers with a purchase in the category; the others say nothing of shares."""
+        if self.customers is not None:
+            return self.customers
         bought = self.total.margin.values > 0
         return round(float(self.total.margin.rows[bought].sum()))
 

@@ -16,7 +16,9 @@ __all__ = ["Betas", "Change", "Components", "change_of_share", "lattice"]
 #: Numbers of a batch.
 _BATCH = 1 << 19
 #: Cells of a lattice: more where a busy customer's shares are known more closely.
-_FEWEST, _MOST = 256, 4096
+_FEWEST, _MOST = 256, 8192
+#: Cells for the root of each purchase.
+_FINENESS = 16
 
 
 class Change(NamedTuple):
@@ -86,15 +88,16 @@ class Components(NamedTuple):
             first = last
 
 
-def lattice(purchases: float) -> int:
-    """How many cells resolve the share of a customer with so many purchases.
+def lattice(purchases: FloatArray) -> IntArray:
+    """How many cells resolve the share of customers of whom as much is known as so many purchases tell.
 
     Examples
     --------
-    >>> lattice(20.0), lattice(10_000.0)
-    (256, 1024)
+    >>> lattice(np.array([20.0, 10_000.0]))
+    array([ 256, 2048])
     """
-    return int(np.clip(2 ** np.ceil(np.log2(8 * np.sqrt(purchases + 1))), _FEWEST, _MOST))
+    cells = 2 ** np.ceil(np.log2(_FINENESS * np.sqrt(purchases + 1)))
+    return np.asarray(np.clip(cells, _FEWEST, _MOST), dtype=np.int64)
 
 
 def change_of_share(components: Components, tolerance: float, level: float, cells: int) -> Change:

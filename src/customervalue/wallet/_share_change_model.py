@@ -23,6 +23,8 @@ from customervalue.wallet._share_checks import unique_pairs
 from customervalue.wallet._share_posterior import beta_binomial
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from customervalue._typing import FloatArray, IntArray
 
 __all__ = [
@@ -38,8 +40,14 @@ __all__ = [
 
 #: Memories that customers may have, in purchases.
 MEMORIES = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, np.inf)
-#: Rows that are dealt with at a time.
-_BLOCK = 1 << 13
+#: Rows that are dealt with at a time: so many to begin with, then more while their tables stay small.
+_BLOCK, _LARGEST_BLOCK = 1 << 10, 1 << 15
+#: Cells of the tables of a block.
+_TABLES = 1 << 23
+#: For more rows than this, lattices resolve priors that are worth at most so many purchases, to save time.
+_MANY, _ENOUGH = 100, 3_000.0
+#: Memories so near to whole purchases are whole.
+_ROUNDING = 1e-9
 #: Components of posteriors with less weight are left out.
 _NO_WEIGHT = 1e-6
 #: Of the search for the weights of the memories: steps, and what the last one may still change.
@@ -70,7 +78,7 @@ class Windows(NamedTuple):
     customers: FloatArray
     inverse: IntArray
 
-    def part(self, rows: slice) -> Windows:
+    def part(self, rows: slice | IntArray) -> Windows:
         """Some of the rows."""
         before, after = ((x[rows], r[rows]) for x, r in (self.before, self.after))
         return Windows(before, after, self.customers[rows], self.inverse)
@@ -94,14 +102,24 @@ def windows(own_before: FloatArray, before: FloatArray, own_after: FloatArray, a
 
 
 def one_memory(alpha: float, beta: float, persistence: float) -> Memory:
-    """All customers have the memory, in whole purchases, whose correlation comes nearest to this.
+    """Memory that correlates the shares by `persistence`.
+
+    Memories are whole purchases. Between two of them, some customers have the shorter and the others the longer one.
 
     Examples
     --------
-    >>> one_memory(0.5, 1.5, 0.5).memories
-    (2.0,)
+    >>> one_memory(0.5, 1.5, 0.5).memories, one_memory(0.25, 0.75, 0.25).memories
+    ((2.0,), (0.0, 1.0))
     """
-    return Memory(alpha, beta, (float(round((alpha + beta) * persistence / (1 - persistence))),), np.ones(1))
+    size = alpha + beta
+    memory = size * persistence / (1 - persistence)
+    nearest = float(round(memory))
+    if abs(memory - nearest) <= _ROUNDING * (1 + nearest):
+        return Memory(alpha, beta, (nearest,), np.ones(1))
+    low = float(np.floor(memory))
+    below, above = (c / (size + c) for c in (low, low + 1))
+    longer = (persistence - below) / (above - below)
+    return Memory(alpha, beta, (low, low + 1), np.array([1 - longer, longer]))
 
 
 def fit_memory(rows: Windows, alpha: float, beta: float) -> tuple[Memory, FloatArray]:
@@ -147,8 +165,8 @@ def log_likelihoods(rows: Windows, alpha: float, beta: float, memory: float) -> 
     """Log-probability of each row's purchases in both windows, in a certain order, with this memory; shape (u,)."""
     values = np.empty(rows.customers.size)
     tables = None if np.isinf(memory) else _log_tables(rows, alpha, beta, memory)
-    for start in range(0, values.size, _BLOCK):
-        part = slice(start, start + _BLOCK)
+    for start in range(0, values.size, _LARGEST_BLOCK):
+        part = slice(start, start + _LARGEST_BLOCK)
         values[part] = _log_sum(_log_components(rows, alpha, beta, memory, part, tables))
     return values
 
@@ -204,13 +222,32 @@ def posterior_change(rows: Windows, prior: Memory, tolerance: float, level: floa
         Arrays of shape (u,).
     """
     result = Change(*(np.empty(rows.customers.size) for _ in Change._fields))
-    cells = lattice(max(float((x + r).max()) for x, r in (rows.before, rows.after)))
-    for start in range(0, rows.customers.size, _BLOCK):
-        block = slice(start, start + _BLOCK)
-        found = change_of_share(_components(rows.part(block), prior), tolerance, level, cells)
-        for part, values in zip(result, found, strict=True):
-            part[block] = values
+    known = prior.alpha + prior.beta + max((c for c in prior.memories if np.isfinite(c)), default=0.0)
+    if rows.customers.size > _MANY:
+        known = min(known, _ENOUGH)
+    cells = lattice(known + np.maximum(*(x + r for x, r in (rows.before, rows.after))))
+    for size in np.unique(cells).tolist():
+        chosen = np.flatnonzero(cells == size)
+        for block, components in _blocks(rows, chosen, prior, size):
+            found = change_of_share(components, tolerance, level, size)
+            for part, values in zip(result, found, strict=True):
+                part[block] = values
     return result
+
+
+def _blocks(rows: Windows, chosen: IntArray, prior: Memory, cells: int) -> Iterator[tuple[IntArray, Components]]:
+    """Some of the chosen rows at a time; many, if they share their distributions, since these are tabulated anew."""
+    start, size = 0, max(1, min(_BLOCK, _TABLES // (64 * cells)))
+    while start < chosen.size:
+        block = chosen[start : start + size]
+        components = _components(rows.part(block), prior)
+        yield block, components
+        start += size
+        used = cells * (components.one.a.size + components.two.a.size)
+        if used > _TABLES:
+            size = max(1, size // 2)
+        elif 2 * used < _TABLES:
+            size = min(2 * size, _LARGEST_BLOCK)
 
 
 def _components(rows: Windows, prior: Memory) -> Components:

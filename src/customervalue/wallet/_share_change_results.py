@@ -35,7 +35,8 @@ class ShareChangeCounts(Table):
     category : ndarray of float64, shape (7,)
         What they bought in the category in the second window, from everybody.
     moved_elsewhere : ndarray of float64, shape (7,)
-        Sum of what they are expected to have moved to others in the second window, less what they moved to us.
+        Sum of what they are expected to have moved to others in the second window, less what they moved to us. Over
+        all labels it is near 0 by the model, whose mean share does not change: no measure of what the market lost.
 
     Examples
     --------
@@ -80,7 +81,8 @@ class ShareChange(Table):
         What the customer bought in the category in the second window, as given.
     moved_elsewhere : ndarray of float64, shape (n,)
         -`change` times `category_after`: purchases (or money) of the second window that at the old share would have
-        been ours; negative where they came to us.
+        been ours; negative where they came to us. An expectation of each customer, drawn towards no change; where the
+        market as a whole leaves us, the sum is too small by half or more.
     model : BetaBinomialShare
         Distribution of the shares of all customers, the same in both windows.
     persistence : float

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from customervalue._typing import BoolArray, FloatArray, IntArray
 
 __all__ = [
+    "PairNames",
     "Pairs",
     "check_share",
+    "check_sum",
     "check_variation",
     "check_weights",
     "effective_purchases",
@@ -34,6 +36,15 @@ _NOT_WHOLE = (
 _BEHIND = "Of a customer who spent something, it is the number of all his purchases in the category, 1 or more."
 #: Sums of the same amounts in another order differ by so much.
 _ROUNDING = 1e-9
+
+
+class PairNames(NamedTuple):
+    """What messages call the columns, and what they advise where counts are not whole."""
+
+    own: str
+    category: str
+    purchases: str = "purchases"
+    not_whole: str = _NOT_WHOLE
 
 
 class Pairs(NamedTuple):
@@ -77,19 +88,19 @@ def effective_purchases(purchases: FloatArray, variation: float) -> FloatArray:
 
 
 def pair_evidence(
-    subject: str, own: Any, category: Any, purchases: Any, variation: float, names: tuple[str, str]
+    subject: str, own: Any, category: Any, purchases: Any, variation: float, names: PairNames
 ) -> tuple[FloatArray, FloatArray]:
     """Purchases from us and in the category, (n,) each: as given, or as many as the money is worth as evidence."""
     checker = Checker(subject)
     read = checker.counts if purchases is None else checker.amounts
-    advice = _NOT_WHOLE if purchases is None else ""
-    x, n = read(names[0], own, advice), read(names[1], category, advice)
-    behind = None if purchases is None else checker.counts("purchases", purchases)
+    advice = names.not_whole if purchases is None else ""
+    x, n = read(names.own, own, advice), read(names.category, category, advice)
+    behind = None if purchases is None else checker.counts(names.purchases, purchases)
     checker.same_length()
     if x is not None and n is not None and x.shape == n.shape:
         _check_within(checker, names, x, n)
         if behind is not None and behind.shape == n.shape:
-            _check_behind(checker, names[1], n, behind)
+            _check_behind(checker, names.category, n, names.purchases, behind)
     checker.done()
     if x is None or n is None:
         raise AssertionError  # reported above
@@ -100,13 +111,14 @@ def pair_evidence(
 
 
 def table_evidence(
-    subject: str, amounts: Any, purchases: Any, variation: float, name: str, width: int | None = None
+    subject: str, amounts: Any, purchases: Any, variation: float, names: tuple[str, str], width: int | None = None
 ) -> tuple[FloatArray, FloatArray]:
-    """The same for a table (n, k) of all brands, and its sums (n,)."""
+    """The same for a table (n, k) of all brands, and its sums (n,); `names` are those of the two arguments."""
     checker = Checker(subject)
+    name, counted = names
     advice = _NOT_WHOLE if purchases is None else ""
     x = (checker.count_matrix if purchases is None else checker.amount_matrix)(name, amounts, advice)
-    behind = None if purchases is None else checker.counts("purchases", purchases)
+    behind = None if purchases is None else checker.counts(counted, purchases)
     checker.same_length()
     if x is not None and width is not None and x.shape[1] != width:
         advice = "One column for each brand, in the order of `brands`."
@@ -115,7 +127,7 @@ def table_evidence(
         advice = "For one brand against the rest, give two columns, or use BetaBinomialShare."
         checker.add(name, f"`{name}` must have two columns or more, one for each brand, and has {x.shape[1]}", advice)
     if x is not None and behind is not None and len(x) == behind.size:
-        _check_behind(checker, name, x.sum(axis=1), behind)
+        _check_behind(checker, name, x.sum(axis=1), counted, behind)
     checker.done()
     if x is None:
         raise AssertionError  # reported above
@@ -131,15 +143,15 @@ def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
     return np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)
 
 
-def _check_within(checker: Checker, names: tuple[str, str], own: FloatArray, category: FloatArray) -> None:
+def _check_within(checker: Checker, names: PairNames, own: FloatArray, category: FloatArray) -> None:
     broken: BoolArray = own > category * (1 + _ROUNDING)
-    show = {names[0]: own, names[1]: category}
-    checker.rows(names[0], broken, f"`{names[0]}` must not exceed `{names[1]}`", show, _TOO_MUCH)
+    show = {names.own: own, names.category: category}
+    checker.rows(names.own, broken, f"`{names.own}` must not exceed `{names.category}`", show, _TOO_MUCH)
 
 
-def _check_behind(checker: Checker, name: str, spend: FloatArray, purchases: FloatArray) -> None:
-    rule = "`purchases` must not be 0 where there is spend"
-    checker.rows("purchases", (purchases == 0) & (spend > 0), rule, {name: spend, "purchases": purchases}, _BEHIND)
+def _check_behind(checker: Checker, name: str, spend: FloatArray, counted: str, purchases: FloatArray) -> None:
+    rule = f"`{counted}` must not be 0 where there is spend"
+    checker.rows(counted, (purchases == 0) & (spend > 0), rule, {name: spend, counted: purchases}, _BEHIND)
 
 
 def check_weights(weights: Any, size: int) -> FloatArray | None:
@@ -162,6 +174,15 @@ def check_variation(variation: float) -> float:
         advice = "It is the standard deviation of the values of a customer's purchases over their mean."
         raise invalid("variation", rule, advice)
     return value
+
+
+def check_sum(name: str, alpha: FloatArray) -> None:
+    """Raise unless the sum S of positive parameters is a number too."""
+    with np.errstate(over="ignore"):
+        total = float(np.sum(alpha))
+    if not math.isfinite(total):
+        rule = f"the sum of `{name}` must be finite, and is too large for a number"
+        raise invalid(name, rule, "From 1,000 on, customers hardly differ in their shares.")
 
 
 def check_share(name: str, values: Any, *, closed: bool = True) -> FloatArray:

@@ -10,7 +10,7 @@ from customervalue.errors import invalid
 from customervalue.estimation.draws import check_level
 from customervalue.estimation.model import ParametricModel
 from customervalue.units import check_number
-from customervalue.wallet._share_checks import check_share, pair_evidence, unique_pairs
+from customervalue.wallet._share_checks import PairNames, check_share, pair_evidence, unique_pairs
 from customervalue.wallet._share_posterior import beta_binomial, beta_interval, beta_tail
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SharePredictions"]
 
-_PAIR = ("own", "category")
+_PAIR = PairNames("own", "category")
 #: A table of so many cells is as much as a prediction may fill.
 _CELLS = 2**27
 
@@ -199,7 +199,12 @@ class SharePredictions(ParametricModel):
             return beta_tail(self.alpha + pairs.own, self.beta + pairs.category - pairs.own, limit)[pairs.inverse]
         if limit.shape != x.shape:
             raise invalid("threshold", f"`threshold` must be one number or one for each of the {x.size:,} customers")
-        return beta_tail(self.alpha + x, self.beta + n - x, limit)
+        pairs, (limits, which) = unique_pairs(x, n), np.unique(limit, return_inverse=True)
+        # Customers with the same counts and the same threshold are alike.
+        codes, inverse = np.unique(pairs.inverse * limits.size + which, return_inverse=True)
+        i, j = np.divmod(codes, limits.size)
+        own, category = pairs.own[i], pairs.category[i]
+        return beta_tail(self.alpha + own, self.beta + category - own, limits[j])[inverse]
 
     def probability_of_purchases(self, m: int, own: Any, category: Any) -> FloatArray:
         """Probability that 0, 1, ..., m of a customer's next m purchases in the category will be ours.

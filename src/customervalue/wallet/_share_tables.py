@@ -152,6 +152,6 @@ class BrandPredictions(ParametricModel):
             yield alpha + pairs.own, rest + np.maximum(pairs.category - pairs.own, 0.0), pairs.inverse
 
     def _evidence(self, amounts: Any, purchases: Any) -> tuple[FloatArray, FloatArray]:
-        subject, name = ("the purchases", "purchases") if purchases is None else ("the spend", "spend")
+        subject, name = ("the purchases", "purchases") if purchases is None else ("the spend", "amounts")
         table, _ = brand_columns(amounts, self.brands)
-        return table_evidence(subject, table, purchases, self.variation, name, len(self.brands))
+        return table_evidence(subject, table, purchases, self.variation, (name, "purchases"), len(self.brands))

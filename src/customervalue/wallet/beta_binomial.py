@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 
 from customervalue.estimation.draws import draw
+from customervalue.numerics.compress import totals
 from customervalue.wallet._dirichlet_fit import ShareRows, likelihood_of_rows, row_log_likelihood, share_rows
-from customervalue.wallet._share_checks import check_variation, check_weights, pair_evidence
+from customervalue.wallet._share_checks import (
+    PairNames,
+    check_sum,
+    check_variation,
+    check_weights,
+    pair_evidence,
+    unique_pairs,
+)
 from customervalue.wallet._share_fit import fit_shares
 from customervalue.wallet._share_predictions import SharePredictions
 
@@ -24,8 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BetaBinomialShare"]
 
-_FITTED = ("own_purchases", "category_purchases")
-_SPENT = ("own_spend", "category_spend")
+_FITTED = PairNames("own_purchases", "category_purchases")
+_SPENT = PairNames("own_spend", "category_spend", "category_purchases")
 _KINDS = ("us", "anybody else")
 
 
@@ -78,6 +86,7 @@ class BetaBinomialShare(SharePredictions):
 
     def __post_init__(self) -> None:
         self._check_parameters()
+        check_sum("alpha, beta", np.array([self.alpha, self.beta]))
         object.__setattr__(self, "variation", check_variation(self.variation))
 
     def __repr__(self) -> str:
@@ -296,7 +305,11 @@ class BetaBinomialShare(SharePredictions):
         if own is None and category is None:
             return draw(self, n, rng)
         x, total = self._evidence(own, category, purchases)
-        return draw(self, n, rng, _rows(x, total, check_weights(weights, x.size)))
+        counts = check_weights(weights, x.size)
+        # Each draw is weighed by all rows: those with the same counts are put together.
+        pairs = unique_pairs(x, total)
+        customers = totals(pairs.inverse, np.ones(x.size) if counts is None else counts, pairs.own.size)
+        return draw(self, n, rng, _rows(pairs.own, pairs.category, customers))
 
     def simulate(self, category: Any, rng: np.random.Generator | int | None) -> FloatArray:
         """Draw the purchases from us of customers with so many in the category.

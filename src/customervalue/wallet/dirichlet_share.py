@@ -12,7 +12,7 @@ from customervalue.errors import InvalidInputError, Problem, invalid
 from customervalue.estimation.draws import draw
 from customervalue.estimation.priors import check_prior
 from customervalue.wallet._dirichlet_fit import ShareRows, likelihood_of_rows, row_log_likelihood, share_rows
-from customervalue.wallet._share_checks import check_variation, check_weights, table_evidence
+from customervalue.wallet._share_checks import check_sum, check_variation, check_weights, table_evidence
 from customervalue.wallet._share_columns import brand_columns, check_brands
 from customervalue.wallet._share_fit import bought, fit_shares
 from customervalue.wallet._share_tables import BrandPredictions
@@ -107,6 +107,7 @@ class DirichletShare(BrandPredictions):
         problems = [Problem("alpha", f"`alpha` of {name!r} must be a positive number") for name in wrong]
         if problems:
             raise InvalidInputError("the parameters of DirichletShare", problems)
+        check_sum("alpha", alpha)
         object.__setattr__(self, "alpha", tuple(alpha.tolist()))
 
     def _with_parameters(self, values: FloatArray) -> Self:
@@ -230,7 +231,7 @@ class DirichletShare(BrandPredictions):
     ) -> Self:
         subject, name = ("the purchases", "purchases") if purchases is None else ("the spend", "spend")
         table, names = brand_columns(amounts, brands)
-        x, total = table_evidence(subject, table, purchases, variation, name)
+        x, total = table_evidence(subject, table, purchases, variation, (name, "category_purchases"))
         brands = check_brands(names, x.shape[1])
         rows = share_rows(list(x.T), total, check_weights(weights, total.size))
         if not (prior == "weak" or check_prior(prior, brands)):

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import warnings
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from customervalue._checks import Checker
 from customervalue.errors import WeaklyIdentifiedWarning, invalid
-from customervalue.estimation.draws import check_level
-from customervalue.units import check_number
 from customervalue.wallet._dirichlet_fit import share_rows
+from customervalue.wallet._share_change_input import check_settings, read_windows, variation_of
 from customervalue.wallet._share_change_integrals import Change
 from customervalue.wallet._share_change_model import Memory, fit_memory, one_memory, posterior_change, windows
 from customervalue.wallet._share_change_results import ShareChange, ShareChangeCounts
-from customervalue.wallet._share_checks import pair_evidence
 from customervalue.wallet._share_fit import fit_shares
 from customervalue.wallet.beta_binomial import BetaBinomialShare
 
 if TYPE_CHECKING:
-    from customervalue._typing import AnyArray, FloatArray
+    from collections.abc import Mapping
+
+    from customervalue._typing import AnyArray
+    from customervalue.estimation.priors import LogNormal
+    from customervalue.wallet._share_change_input import Window
     from customervalue.wallet._share_change_model import Windows
 
 __all__ = ["ShareChange", "ShareChangeCounts", "share_change"]
@@ -37,7 +38,9 @@ def share_change(
     after: Any,
     *,
     purchases: tuple[Any, Any] | None = None,
+    variation: float | None = None,
     model: BetaBinomialShare | None = None,
+    prior: Mapping[str, LogNormal] | Literal["weak"] | None = None,
     persistence: float | None = None,
     tolerance: float = 0.05,
     level: float = 0.9,
@@ -51,17 +54,25 @@ def share_change(
 
     Parameters
     ----------
-    before, after : (own, category), or array_like of shape (n, 2)
+    before, after : (own, category), or mapping or dataframe with these columns, or array of shape (n, 2)
         Purchases of each customer from us, and in the category from everybody, in two windows of time that follow one
-        another; whole numbers. A tuple or list of two columns, or a table with these two columns. The same customers in
-        the same order. For money, give `purchases` too.
+        another; whole numbers. The same customers in the same order. Columns called "own" and "category" are taken by
+        name; otherwise ours is the first of two columns. For money, give `purchases` too.
     purchases : (before, after), optional
-        For money: in how many purchases each customer spent it, in either window.
+        For money: in how many purchases each customer spent it, in either window. Say also how much their values vary:
+        with `variation` left at 0 and a true one of 0.8, 105 of 3,000 simulated customers who had not changed were
+        called falling, gone or rising, and with 0.8 none.
+    variation : float, optional
+        Of money: standard deviation of the values of one customer's purchases over their mean. By default that of
+        `model`, and 0 without one.
     model : BetaBinomialShare, optional
-        Distribution of shares, instead of one fitted to both windows together. For money with values that vary, one
-        with `variation`.
+        Distribution of shares, instead of one fitted to both windows together.
+    prior : mapping of str to LogNormal, or "weak", optional
+        For the fit, as `BetaBinomialShare.fit` takes it.
     persistence : float, optional
-        Correlation of the shares in the two windows over customers, >= 0 and < 1, instead of the fitted one.
+        Correlation of the shares in the two windows over customers, >= 0 and < 1, instead of the fitted one. All
+        customers then have the same memory (see Notes); where it is not a whole number c, some have the whole number
+        below and the others the one above, so that the correlation is the one asked for.
     tolerance : float
         A share has fallen or risen if it has changed by more than this; 0.05 is five percentage points. With 0, the
         probabilities are those of any change in this direction.
@@ -118,10 +129,19 @@ def share_change(
     Of changes that are small beside the chance in the purchases nothing can be known but that they are small. So the
     sums of the probabilities over all customers (not those over the labelled ones) depend on the model where
     `tolerance` is small: in these simulations they were up to a fifth too large where most customers do not change at
-    all, and as much too small where all change a little.
+    all, and as much too small where all change a little. Sums of `moved_elsewhere` leave out most of a loss of the
+    whole market, since the model takes the mean of all shares as unchanged: where one customer in ten (of 6,000) lost
+    70 % of his share and nobody gained, they came to 625 purchases, and the truth was 1,490. For the total, compare
+    the purchases of both windows.
 
     Probabilities are sums over cells of a rule with end corrections, exact to about 1e-4; the ends of intervals come
-    from a lattice of 1/256 or finer, and are exact to about a fifth of it.
+    from a lattice of 1/256 or finer, and are exact to about a fifth of a cell, or to two cells where a share is next to
+    0 or 1. Cells are the finer, the more is known of a share, up to what 250,000 purchases tell (those of the customer,
+    S and c together). Beyond that, probabilities of changes of less than about 0.001 are rough, and, with more than 100
+    customers, those of less than about 0.01 where S is above 3,000 (customers hardly differ).
+
+    The work is done once for customers with equal counts. Where hardly two are alike it takes about 0.3 milliseconds of
+    processor time for each, and for money, whose evidence is no whole number, about 40: take a sample of large bases.
 
     References
     ----------
@@ -133,14 +153,17 @@ def share_change(
     --------
     >>> changes = share_change(([8, 9, 1], [10, 10, 1]), ([1, 9, 0], [10, 10, 1]), persistence=0.5)
     >>> changes.label, changes.probability_fell.round(2)
-    (array(['falling', 'unsure', 'unsure'], dtype=object), array([0.99, 0.32, 0.72]))
+    (array(['falling', 'unsure', 'unsure'], dtype=object), array([1.  , 0.33, 0.72]))
     """
-    _check_settings(model, persistence, tolerance, level, confidence)
-    first, second = _read(before, after, purchases, 0.0 if model is None else model.variation)
-    shares = _fit_both(first, second) if model is None else model
+    check_settings(
+        model=model, prior=prior, persistence=persistence, tolerance=tolerance, level=level, confidence=confidence
+    )
+    spread = variation_of(variation, model, purchases)
+    first, second = read_windows(before, after, purchases, spread)
+    shares = _fit_both(first, second, spread, prior) if model is None else model
     rows = windows(first.own, first.category, second.own, second.category)
-    prior = _memory(rows, shares, persistence)
-    distinct = posterior_change(rows, prior, float(tolerance), float(level))
+    memory = _memory(rows, shares, persistence)
+    distinct = posterior_change(rows, memory, float(tolerance), float(level))
     found = Change(*(column[rows.inverse] for column in distinct))
     change = found.after - found.before
     return ShareChange(
@@ -155,71 +178,14 @@ def share_change(
         category_after=second.bought,
         moved_elsewhere=(found.before - found.after) * second.bought,
         model=shares,
-        persistence=prior.persistence,
+        persistence=memory.persistence,
         tolerance=float(tolerance),
         level=float(level),
         confidence=float(confidence),
     )
 
 
-class _Window(NamedTuple):
-    """Evidence of one window, in purchases, and what was bought in the category, as given; shape (n,) each."""
-
-    own: FloatArray
-    category: FloatArray
-    bought: FloatArray
-
-
-def _check_settings(model: Any, persistence: Any, tolerance: Any, level: Any, confidence: Any) -> None:
-    checker = Checker("the settings")
-    if model is not None and not isinstance(model, BetaBinomialShare):
-        checker.add("model", f"`model` must be a BetaBinomialShare, and is a {type(model).__name__}")
-    checker.attempt(check_level, level)
-    ranges = [("tolerance", tolerance, 0.0, 1.0), ("confidence", confidence, 0.5, 1.0)]
-    if persistence is not None:
-        ranges.append(("persistence", persistence, 0.0, 1.0))
-    for name, given, low, high in ranges:
-        value = checker.attempt(partial(check_number, name), given)
-        if value is not None and not low <= value < high:
-            checker.add(name, f"`{name}` must be at least {low:g} and less than {high:g}, and is {given!r}")
-    checker.done()
-
-
-def _read(before: Any, after: Any, purchases: Any, variation: float) -> tuple[_Window, _Window]:
-    """Check both windows; report the problems of both at once."""
-    behind = (None, None) if purchases is None else purchases
-    if not (isinstance(behind, (tuple, list)) and len(behind) == 2):
-        rule = "`purchases` must be a pair: the number of category purchases before, and after"
-        raise invalid("purchases", rule)
-    checker = Checker("the two windows")
-    found = []
-    for name, given, money in (("before", before, behind[0]), ("after", after, behind[1])):
-        found.append(checker.attempt(partial(_window, name, money, variation), given))
-    first, second = found
-    if first is not None and second is not None and first.own.size != second.own.size:
-        rule = f"both windows must be of the same customers, and have {first.own.size:,} and {second.own.size:,} rows"
-        checker.add("after", rule, "Give customers who bought nothing in a window a row of zeros.")
-    checker.done()
-    if first is None or second is None:
-        raise AssertionError  # reported above
-    return first, second
-
-
-def _window(name: str, purchases: Any, variation: float, given: Any) -> _Window:
-    if isinstance(given, (tuple, list)) and len(given) == 2:
-        own, category = given
-    else:
-        table = np.asarray(given)
-        if table.ndim != 2 or table.shape[1] != 2:
-            rule = f"`{name}` must be a pair (own, category), or a table with these two columns"
-            raise invalid(name, rule)
-        own, category = table.T
-    names = (f"own_{name}", f"category_{name}")
-    x, n = pair_evidence("the two windows", own, category, purchases, variation, names)
-    return _Window(x, n, np.array(np.atleast_1d(category), dtype=np.float64))
-
-
-def _fit_both(first: _Window, second: _Window) -> BetaBinomialShare:
+def _fit_both(first: Window, second: Window, variation: float, prior: Any) -> BetaBinomialShare:
     """The distribution of shares, from both windows together.
 
     The two rows of a customer are not independent. That makes no difference to where the maximum tends to, but standard
@@ -227,16 +193,23 @@ def _fit_both(first: _Window, second: _Window) -> BetaBinomialShare:
     """
     own, category = (np.concatenate(columns) for columns in zip(first[:2], second[:2], strict=True))
     rows = share_rows([own, np.maximum(category - own, 0.0)], category, None)
-    inference = fit_shares(rows, BetaBinomialShare.parameter_names, None, None, ("us", "anybody else"))
-    return BetaBinomialShare(alpha=inference.parameters["alpha"], beta=inference.parameters["beta"])
+    customers = int(np.count_nonzero(first.category + second.category > 0))
+    kinds = ("us", "anybody else")
+    fitted = fit_shares(replace(rows, customers=customers), BetaBinomialShare.parameter_names, prior, None, kinds)
+    alpha, beta = (fitted.parameters[name] for name in BetaBinomialShare.parameter_names)
+    return BetaBinomialShare(alpha=alpha, beta=beta, variation=variation)
 
 
 def _memory(rows: Windows, shares: BetaBinomialShare, persistence: float | None) -> Memory:
     if persistence is not None:
         prior = one_memory(shares.alpha, shares.beta, persistence)
-        if prior.memories[0] > _LONGEST:
-            rule = f"a persistence of {persistence:g} is a memory of {prior.memories[0]:,.0f} purchases"
-            raise invalid("persistence", rule, f"At most {_LONGEST:,} can be computed: shares hardly change then.")
+        if prior.memories[-1] > _LONGEST:
+            rule = f"a persistence of {persistence:g} is a memory of {prior.memories[-1]:,.0f} purchases"
+            raise invalid(
+                "persistence",
+                rule,
+                f"At most {_LONGEST:,} can be computed: shares hardly change then, or customers hardly differ.",
+            )
         return prior
     prior, values = fit_memory(rows, shares.alpha, shares.beta)
     if np.ptp(values) < _TOLD:
@@ -250,7 +223,7 @@ def _memory(rows: Windows, shares: BetaBinomialShare, persistence: float | None)
     return prior
 
 
-def _labels(found: Change, first: _Window, second: _Window, confidence: float) -> AnyArray:
+def _labels(found: Change, first: Window, second: Window, confidence: float) -> AnyArray:
     fell, rose = found.fell >= confidence, found.rose >= confidence
     steady = 1 - found.fell - found.rose >= confidence
     rules = {
