@@ -21,9 +21,7 @@ print(model.compare(panel))
 print("\nThe buyers of a brand: what else do they buy?\n")
 print(model.duplication())
 
-print(
-    f"\nHalf of the households make the model; of the others it is told only what they buy of {BRAND}.\n"
-)
+print(f"\nHalf of the households make the model; of the others it is told only what they buy of {BRAND}.\n")
 counts = np.column_stack([panel[name] for name in model.brands])
 half = np.random.default_rng(1).permutation(len(counts)) % 2 == 0
 learned = NBDDirichlet.fit(counts[half], brands=model.brands)

@@ -237,5 +237,7 @@ def _warn(likelihood: Likelihood, optimum: Optimum) -> None:
     listed = "; ".join(f"{_and(names)} {way[len(names) > 1]}" for way, names in groups if names)
     estimates = dict(zip(likelihood.names, np.exp(optimum.point).tolist(), strict=True))
     meaning = likelihood.explain(estimates, untold)
-    message = f"{likelihood.n_customers:,} customers do not tell all parameters ({listed}): {meaning}. {_REMEDY}"
+    n = likelihood.n_customers
+    who = "1 customer does" if n == 1 else f"{n:,} customers do"
+    message = f"{who} not tell all parameters ({listed}): {meaning}. {_REMEDY}"
     warnings.warn(message, WeaklyIdentifiedWarning, stacklevel=4)
