@@ -14,6 +14,8 @@ version = release = customervalue.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 default_role = "code"  # `horizon` in a docstring is code
+# A type such as "(before, after)" is looked up word by word, and found in several classes.
+suppress_warnings = ["ref.python"]
 exclude_patterns = ["_build", "jupyter_execute"]
 html_theme = "pydata_sphinx_theme"
 html_title = "customervalue"
