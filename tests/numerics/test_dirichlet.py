@@ -34,7 +34,8 @@ def _log_orders(row: np.ndarray) -> float:
 )
 def test_value_is_that_of_scipy(counts: list[list[int]], alpha: list[float]) -> None:
     x, a = np.array(counts), np.array(alpha)
-    expected = sum(stats.dirichlet_multinomial(a, int(row.sum())).logpmf(row) - _log_orders(row) for row in x)
+    some = x[x.any(axis=1)]  # old releases refuse a total of 0, whose probability is 1
+    expected = sum(stats.dirichlet_multinomial(a, int(row.sum())).logpmf(row) - _log_orders(row) for row in some)
     assert dirichlet_multinomial(a, *margins(x))[0] == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
