@@ -68,6 +68,10 @@ def main() -> None:
     ]
     if n >= 40_000:
         rows.append(("share_change, 20,000 customers", lambda: share_change(first, second), 1))
+        some = slice(0, 300)
+        spent = [(money[0][part], money[1][part]) for part in (some, slice(300, 600))]
+        bought = (category[some], category[300:600])
+        rows.append(("share_change of money, 300", lambda: share_change(*spent, purchases=bought, variation=0.5), 1))
     print(f"\n{n:,} customers\n\n| work | seconds |\n|---|---|")
     for name, call, repeats in rows:
         print(f"| {name} | {median_time(call, repeats):.3f} |")

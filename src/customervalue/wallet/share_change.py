@@ -141,7 +141,7 @@ def share_change(
     customers, those of less than about 0.01 where S is above 3,000 (customers hardly differ).
 
     The work is done once for customers with equal counts. Where hardly two are alike it takes about 0.3 milliseconds of
-    processor time for each, and for money, whose evidence is no whole number, about 40: take a sample of large bases.
+    processor time for each, and for money, whose evidence is no whole number, about 35: take a sample of large bases.
 
     References
     ----------
